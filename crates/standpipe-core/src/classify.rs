@@ -1,0 +1,130 @@
+use http::{Response, StatusCode};
+
+use crate::{BoxError, Error, ErrorKind};
+
+/// What a result says about the health of whoever gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The peer did its work.
+    Success,
+    /// The peer failed: counts against it.
+    Failure,
+    /// Says nothing about the peer: counts neither way.
+    Ignored,
+}
+
+/// Judges a result; the circuit breaker and the metrics ask it.
+///
+/// Any `Fn(&Result<Res, BoxError>) -> Outcome` is one; [`HttpClassifier`] is the default for HTTP.
+pub trait Classify<Res> {
+    /// The judgement on one result.
+    fn classify(&self, result: &Result<Res, BoxError>) -> Outcome;
+}
+
+impl<Res, F> Classify<Res> for F
+where
+    F: Fn(&Result<Res, BoxError>) -> Outcome,
+{
+    fn classify(&self, result: &Result<Res, BoxError>) -> Outcome {
+        self(result)
+    }
+}
+
+/// The judgement that fits most HTTP APIs: 5xx, timeouts and transport errors are failures; 429
+/// and our own refusals (rate limit, full queue, open circuit, shutdown, wrong input, time spent
+/// waiting in our own pool) are ignored; the rest is success.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HttpClassifier;
+
+impl HttpClassifier {
+    /// The judgement on a status alone.
+    pub fn status(status: StatusCode) -> Outcome {
+        if status.is_server_error() {
+            Outcome::Failure
+        } else if status == StatusCode::TOO_MANY_REQUESTS {
+            Outcome::Ignored
+        } else {
+            Outcome::Success
+        }
+    }
+
+    /// The judgement on an error alone. An error that is not a [`Error`] is a failure.
+    pub fn error(error: &BoxError) -> Outcome {
+        match Error::find(error.as_ref()) {
+            Some(error) if error.kind().is_local() => Outcome::Ignored,
+            // The total time ran out before any attempt had a connection: our own queue did it.
+            Some(error)
+                if error.kind() == ErrorKind::DeadlineExceeded
+                    && error.request_sent() == crate::RequestSent::No =>
+            {
+                Outcome::Ignored
+            }
+            _ => Outcome::Failure,
+        }
+    }
+}
+
+impl<B> Classify<Response<B>> for HttpClassifier {
+    fn classify(&self, result: &Result<Response<B>, BoxError>) -> Outcome {
+        match result {
+            Ok(response) => Self::status(response.status()),
+            Err(error) => Self::error(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn of_status(status: u16) -> Outcome {
+        HttpClassifier::status(StatusCode::from_u16(status).unwrap())
+    }
+
+    #[test]
+    fn statuses_are_judged_by_the_table() {
+        for (status, outcome) in [
+            (200, Outcome::Success),
+            (304, Outcome::Success),
+            (404, Outcome::Success),
+            (429, Outcome::Ignored),
+            (500, Outcome::Failure),
+            (503, Outcome::Failure),
+            (529, Outcome::Failure),
+        ] {
+            assert_eq!(of_status(status), outcome, "{status}");
+        }
+    }
+
+    #[test]
+    fn our_own_refusals_are_ignored_and_the_peers_faults_are_failures() {
+        let waited = ErrorKind::AcquireTimeout {
+            waited: Duration::from_secs(1),
+            in_use: 8,
+            limit: 8,
+        };
+        for (kind, outcome) in [
+            (waited, Outcome::Ignored),
+            (ErrorKind::QueueFull, Outcome::Ignored),
+            (ErrorKind::RateLimited, Outcome::Ignored),
+            (ErrorKind::CircuitOpen, Outcome::Ignored),
+            (ErrorKind::Shutdown, Outcome::Ignored),
+            (ErrorKind::InvalidRequest, Outcome::Ignored),
+            (ErrorKind::Connect, Outcome::Failure),
+            (ErrorKind::ResponseTimeout, Outcome::Failure),
+            (ErrorKind::ConnectionClosed, Outcome::Failure),
+        ] {
+            let result: Result<Response<()>, BoxError> = Err(Error::new(kind).into());
+            assert_eq!(HttpClassifier.classify(&result), outcome, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_error_is_a_failure_and_a_closure_classifies() {
+        let result: Result<Response<()>, BoxError> = Err("boom".into());
+        assert_eq!(HttpClassifier.classify(&result), Outcome::Failure);
+        let never = |_: &Result<Response<()>, BoxError>| Outcome::Success;
+        assert_eq!(never.classify(&result), Outcome::Success);
+    }
+}

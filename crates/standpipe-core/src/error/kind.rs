@@ -1,0 +1,211 @@
+use std::time::Duration;
+
+/// What went wrong, as something to match on.
+///
+/// [`as_str`](ErrorKind::as_str) is the `error.type` of OpenTelemetry's conventions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting was refused when the pool was built.
+    Config,
+    /// The request cannot be sent as it is: a URL without host or with userinfo, a header that is
+    /// no header, a body that is not as long as declared. No connection was opened for it.
+    InvalidRequest,
+    /// The URL's scheme is not one that this client speaks.
+    UnsupportedScheme,
+    /// No connection became free within the acquire timeout.
+    AcquireTimeout {
+        /// How long the request waited.
+        waited: Duration,
+        /// Connections of the origin that were dialling or in use.
+        in_use: usize,
+        /// The limit that kept the request waiting: the origin's, or the one on connections in all.
+        limit: usize,
+    },
+    /// As many requests wait for a connection as may.
+    QueueFull,
+    /// The name could not be resolved.
+    Dns,
+    /// Resolving the name took longer than allowed.
+    DnsTimeout,
+    /// No connection could be opened.
+    Connect,
+    /// Opening a connection took longer than allowed.
+    ConnectTimeout,
+    /// The proxy refused or failed.
+    Proxy,
+    /// The TLS handshake failed, or the peer's certificate was not accepted.
+    Tls,
+    /// The TLS or HTTP/2 handshake took longer than allowed.
+    TlsTimeout,
+    /// The peer took no request bytes for longer than allowed.
+    WriteTimeout,
+    /// The response head did not come within the time allowed.
+    ResponseTimeout,
+    /// The response body stalled for longer than allowed.
+    BodyIdleTimeout,
+    /// One attempt took longer than an attempt may.
+    AttemptTimeout,
+    /// The request's total time ran out.
+    DeadlineExceeded,
+    /// The connection ended before the response did.
+    ConnectionClosed,
+    /// The HTTP/2 stream was refused or reset by the peer.
+    StreamReset,
+    /// The peer broke the protocol.
+    Protocol,
+    /// The request body gave an error of its own.
+    RequestBody,
+    /// A body is larger than the limit set for it.
+    BodyTooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// A body could not be decoded as asked: text, JSON, compression.
+    Decode,
+    /// A redirect was refused, or there were too many.
+    Redirect,
+    /// The status is an error, and the caller asked to have that as an error.
+    Status(http::StatusCode),
+    /// The circuit of this origin is open.
+    CircuitOpen,
+    /// The rate limit admits no request in the time there is.
+    RateLimited,
+    /// The pool is shutting down.
+    Shutdown,
+    /// There is no tokio runtime to dial on, or the one that owned the connection has ended.
+    Runtime,
+    /// Any other failure; the source says which.
+    Other,
+}
+
+impl ErrorKind {
+    /// The kind as a short constant word, fit for a label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::InvalidRequest => "invalid_request",
+            Self::UnsupportedScheme => "unsupported_scheme",
+            Self::AcquireTimeout { .. } => "acquire_timeout",
+            Self::QueueFull => "queue_full",
+            Self::Dns => "dns",
+            Self::DnsTimeout => "dns_timeout",
+            Self::Connect => "connect",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Proxy => "proxy",
+            Self::Tls => "tls",
+            Self::TlsTimeout => "tls_timeout",
+            Self::WriteTimeout => "write_timeout",
+            Self::ResponseTimeout => "response_timeout",
+            Self::BodyIdleTimeout => "body_idle_timeout",
+            Self::AttemptTimeout => "attempt_timeout",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::ConnectionClosed => "connection_closed",
+            Self::StreamReset => "stream_reset",
+            Self::Protocol => "protocol",
+            Self::RequestBody => "request_body",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::Decode => "decode",
+            Self::Redirect => "redirect",
+            Self::Status(_) => "status",
+            Self::CircuitOpen => "circuit_open",
+            Self::RateLimited => "rate_limited",
+            Self::Shutdown => "shutdown",
+            Self::Runtime => "runtime",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether some clock ran out.
+    pub fn is_timeout(self) -> bool {
+        matches!(
+            self,
+            Self::AcquireTimeout { .. }
+                | Self::DnsTimeout
+                | Self::ConnectTimeout
+                | Self::TlsTimeout
+                | Self::WriteTimeout
+                | Self::ResponseTimeout
+                | Self::BodyIdleTimeout
+                | Self::AttemptTimeout
+                | Self::DeadlineExceeded
+        )
+    }
+
+    /// Whether no connection could be made: name, TCP, proxy or TLS.
+    pub fn is_connect(self) -> bool {
+        matches!(
+            self,
+            Self::Dns
+                | Self::DnsTimeout
+                | Self::Connect
+                | Self::ConnectTimeout
+                | Self::Proxy
+                | Self::Tls
+                | Self::TlsTimeout
+        )
+    }
+
+    /// Whether this client refused by itself, so that it says nothing about the peer.
+    pub fn is_local(self) -> bool {
+        matches!(
+            self,
+            Self::Config
+                | Self::InvalidRequest
+                | Self::UnsupportedScheme
+                | Self::AcquireTimeout { .. }
+                | Self::QueueFull
+                | Self::RequestBody
+                | Self::CircuitOpen
+                | Self::RateLimited
+                | Self::Shutdown
+                | Self::Runtime
+        )
+    }
+
+    pub(super) fn describe(self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Config => "wrong configuration",
+            Self::InvalidRequest => "the request cannot be sent",
+            Self::UnsupportedScheme => "unsupported URL scheme",
+            Self::AcquireTimeout {
+                waited,
+                in_use,
+                limit,
+            } => {
+                return write!(
+                    f,
+                    "no connection became free in {waited:?} ({in_use} in use, limit {limit})"
+                );
+            }
+            Self::QueueFull => "too many requests wait for a connection",
+            Self::Dns => "the host name could not be resolved",
+            Self::DnsTimeout => "resolving the host name timed out",
+            Self::Connect => "connecting failed",
+            Self::ConnectTimeout => "connecting timed out",
+            Self::Proxy => "the proxy failed",
+            Self::Tls => "the TLS handshake failed",
+            Self::TlsTimeout => "the TLS handshake timed out",
+            Self::WriteTimeout => "sending the request timed out",
+            Self::ResponseTimeout => "no response head came in time",
+            Self::BodyIdleTimeout => "the response body stalled",
+            Self::AttemptTimeout => "the attempt timed out",
+            Self::DeadlineExceeded => "the request's total time ran out",
+            Self::ConnectionClosed => "the connection closed before the response ended",
+            Self::StreamReset => "the peer reset the stream",
+            Self::Protocol => "the peer broke the protocol",
+            Self::RequestBody => "the request body failed",
+            Self::BodyTooLarge { limit } => {
+                return write!(f, "the body is larger than {limit} bytes");
+            }
+            Self::Decode => "the body could not be decoded",
+            Self::Redirect => "the redirect was not followed",
+            Self::Status(status) => return write!(f, "the server answered {status}"),
+            Self::CircuitOpen => "the circuit is open",
+            Self::RateLimited => "the rate limit admits no request in time",
+            Self::Shutdown => "the pool is shut down",
+            Self::Runtime => "no tokio runtime to run the connection on",
+            Self::Other => "the request failed",
+        })
+    }
+}

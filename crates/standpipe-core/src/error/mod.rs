@@ -1,0 +1,320 @@
+//! The one error of all layers.
+
+mod kind;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use kind::ErrorKind;
+
+use crate::Origin;
+
+/// Any error, boxed: what every layer's `Service::Error` is.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// How far a request came, as far as its sending matters for sending it again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RequestSent {
+    /// Surely no peer acted on it: it was not sent, or the peer said that it left it alone.
+    No,
+    /// It may have been sent and acted on.
+    #[default]
+    Maybe,
+    /// The peer surely has it: a byte of an answer arrived.
+    Yes,
+}
+
+/// The part of a request's life in which it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Before anything was done: the request was checked.
+    Check,
+    /// Waiting to be admitted by a limit.
+    Admit,
+    /// Waiting for a connection.
+    Acquire,
+    /// Opening a connection.
+    Dial,
+    /// Sending the request and waiting for the response head.
+    Exchange,
+    /// Reading the response body.
+    Body,
+}
+
+/// Why a request failed.
+///
+/// One type serves all layers. Inside a tower stack it travels as [`BoxError`];
+/// [`find`](Error::find) gets it back out. The message never holds a header value, a body, or the
+/// userinfo or query of a URL.
+///
+/// # Clone
+///
+/// A clone shares the source.
+#[derive(Clone)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    phase: Option<Phase>,
+    origin: Option<Origin>,
+    request_sent: RequestSent,
+    resend: bool,
+    attempts: u32,
+    retry_after: Option<Duration>,
+    message: Option<Box<str>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of `kind` that knows no more.
+    pub fn new(kind: ErrorKind) -> Self {
+        let sent = if kind.is_local() || kind.is_connect() {
+            RequestSent::No
+        } else {
+            RequestSent::Maybe
+        };
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                phase: None,
+                origin: None,
+                request_sent: sent,
+                resend: false,
+                attempts: 0,
+                retry_after: None,
+                message: None,
+                source: None,
+            }),
+        }
+    }
+
+    /// The same with the error that caused it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.inner.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// The same with a sentence that says more than the kind does. It must hold no secret.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.inner.message = Some(message.into().into_boxed_str());
+        self
+    }
+
+    /// The same with the phase in which it happened.
+    #[must_use]
+    pub fn with_phase(mut self, phase: Phase) -> Self {
+        self.inner.phase = Some(phase);
+        self
+    }
+
+    /// The same with the origin that the request was for.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Origin) -> Self {
+        self.inner.origin = Some(origin);
+        self
+    }
+
+    /// The same with what is known of the request's sending.
+    #[must_use]
+    pub fn with_request_sent(mut self, sent: RequestSent) -> Self {
+        self.inner.request_sent = sent;
+        self
+    }
+
+    /// The same with the number of attempts made.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.inner.attempts = attempts;
+        self
+    }
+
+    /// The same with the time after which trying again makes sense.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.inner.retry_after = Some(wait);
+        self
+    }
+
+    /// The same, marked as lost through no fault of the request or of the origin's health: the
+    /// peer refused the stream unread, or a reused connection ended before a byte of an answer.
+    #[must_use]
+    pub fn with_resend(mut self) -> Self {
+        self.inner.resend = true;
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// In which part of the request's life, where known.
+    pub fn phase(&self) -> Option<Phase> {
+        self.inner.phase
+    }
+
+    /// The origin that the request was for, where known.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.inner.origin.as_ref()
+    }
+
+    /// Whether the peer may have acted on the request. `No` and `Yes` are never wrong.
+    pub fn request_sent(&self) -> RequestSent {
+        self.inner.request_sent
+    }
+
+    /// Whether sending the request again on another connection is what this error calls for: a
+    /// layer that kept a copy may do so at once, without backoff and without charge to a budget,
+    /// for any method when [`request_sent`](Error::request_sent) is `No` and for idempotent ones
+    /// when it is `Maybe`.
+    pub fn calls_for_resend(&self) -> bool {
+        self.inner.resend
+    }
+
+    /// How many attempts were made; zero where nothing counted them.
+    pub fn attempts(&self) -> u32 {
+        self.inner.attempts
+    }
+
+    /// The time after which trying again makes sense, where known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.inner.retry_after
+    }
+
+    /// The status, when the error is one.
+    pub fn status(&self) -> Option<http::StatusCode> {
+        match self.inner.kind {
+            ErrorKind::Status(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Whether some clock ran out.
+    pub fn is_timeout(&self) -> bool {
+        self.kind().is_timeout()
+    }
+
+    /// Whether no connection could be made.
+    pub fn is_connect(&self) -> bool {
+        self.kind().is_connect()
+    }
+
+    /// Whether the TLS handshake failed.
+    pub fn is_tls(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Tls | ErrorKind::TlsTimeout)
+    }
+
+    /// Whether a rate limit of this client refused.
+    pub fn is_rate_limited(&self) -> bool {
+        self.kind() == ErrorKind::RateLimited
+    }
+
+    /// Whether the origin's circuit was open.
+    pub fn is_circuit_open(&self) -> bool {
+        self.kind() == ErrorKind::CircuitOpen
+    }
+
+    /// Whether the server's status is the error.
+    pub fn is_status(&self) -> bool {
+        self.status().is_some()
+    }
+
+    /// Whether a body failed: the request's, or the response's.
+    pub fn is_body(&self) -> bool {
+        self.phase() == Some(Phase::Body)
+            || matches!(
+                self.kind(),
+                ErrorKind::RequestBody
+                    | ErrorKind::BodyTooLarge { .. }
+                    | ErrorKind::BodyIdleTimeout
+                    | ErrorKind::Decode
+            )
+    }
+
+    /// The [`Error`] in `error` or in the chain of its sources.
+    pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    /// Takes the [`Error`] out of `error`; an error of another type becomes one of kind
+    /// [`Other`](ErrorKind::Other) with it as the source, or of the kind found among its sources.
+    pub fn from_boxed(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(error) => *error,
+            Err(foreign) => match Self::find(foreign.as_ref()) {
+                Some(found) => found.clone(),
+                None => Self::new(ErrorKind::Other).with_source(foreign),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.kind.describe(f)?;
+        if let Some(message) = &self.inner.message {
+            write!(f, ": {message}")?;
+        }
+        if let Some(origin) = &self.inner.origin {
+            write!(f, " ({origin})")?;
+        }
+        if self.inner.attempts > 1 {
+            write!(f, " after {} attempts", self.inner.attempts)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.inner;
+        let mut out = f.debug_struct("Error");
+        out.field("kind", &inner.kind);
+        out.field("request_sent", &inner.request_sent);
+        if let Some(phase) = &inner.phase {
+            out.field("phase", phase);
+        }
+        if let Some(origin) = &inner.origin {
+            out.field("origin", origin);
+        }
+        if inner.attempts > 0 {
+            out.field("attempts", &inner.attempts);
+        }
+        if let Some(wait) = &inner.retry_after {
+            out.field("retry_after", wait);
+        }
+        if let Some(message) = &inner.message {
+            out.field("message", message);
+        }
+        if let Some(source) = &inner.source {
+            out.field("source", source);
+        }
+        out.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
+    }
+}

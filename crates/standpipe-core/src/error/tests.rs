@@ -1,0 +1,60 @@
+use super::*;
+
+#[test]
+fn the_message_names_the_kind_the_detail_the_origin_and_the_attempts() {
+    let error = Error::new(ErrorKind::Connect)
+        .with_message("connection refused")
+        .with_origin(Origin::parse("http://example.com").unwrap())
+        .with_attempts(3);
+    assert_eq!(
+        error.to_string(),
+        "connecting failed: connection refused (http://example.com) after 3 attempts"
+    );
+}
+
+#[test]
+fn an_error_is_found_among_the_sources_of_a_foreign_one() {
+    #[derive(Debug)]
+    struct Wrapped(Error);
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("wrapped")
+        }
+    }
+    impl StdError for Wrapped {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let boxed: BoxError = Box::new(Wrapped(Error::new(ErrorKind::QueueFull)));
+    assert_eq!(Error::from_boxed(boxed).kind(), ErrorKind::QueueFull);
+    let foreign = Error::from_boxed("boom".into());
+    assert_eq!(foreign.kind(), ErrorKind::Other);
+    assert_eq!(foreign.source().unwrap().to_string(), "boom");
+}
+
+#[test]
+fn what_never_left_this_machine_was_surely_not_sent() {
+    for kind in [
+        ErrorKind::QueueFull,
+        ErrorKind::Connect,
+        ErrorKind::Tls,
+        ErrorKind::Dns,
+    ] {
+        assert_eq!(Error::new(kind).request_sent(), RequestSent::No, "{kind:?}");
+    }
+    let lost = Error::new(ErrorKind::ConnectionClosed);
+    assert_eq!(lost.request_sent(), RequestSent::Maybe);
+}
+
+#[test]
+fn a_timeout_says_how_long_it_waited_and_what_was_in_use() {
+    let kind = ErrorKind::AcquireTimeout {
+        waited: Duration::from_millis(5000),
+        in_use: 8,
+        limit: 8,
+    };
+    let text = Error::new(kind).to_string();
+    assert_eq!(text, "no connection became free in 5s (8 in use, limit 8)");
+    assert!(kind.is_timeout());
+}

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod classify;
+mod connection;
+mod deadline;
+mod error;
+mod origin;
+mod origin_map;
+#[doc(hidden)]
+pub mod queue;
+#[doc(hidden)]
+pub mod sync;
+
+pub use body::{Body, Replay};
+pub use classify::{Classify, HttpClassifier, Outcome};
+pub use connection::{ConnectionFacts, ConnectionInfo};
+pub use deadline::Deadline;
+pub use error::{BoxError, Error, ErrorKind, Phase, RequestSent};
+pub use origin::{Origin, parse_uri};
+pub use origin_map::OriginMap;
