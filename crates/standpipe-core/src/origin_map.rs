@@ -212,10 +212,7 @@ impl<V> Tables<V> {
     fn remove(&mut self, origin: &Origin) -> Option<V> {
         let slot = self.origins.remove(origin)?;
         for hash in slot.spellings {
-            if let Ok(row) = self
-                .spellings
-                .find_entry(hash, |row| row.origin == *origin)
-            {
+            if let Ok(row) = self.spellings.find_entry(hash, |row| row.origin == *origin) {
                 row.remove();
             }
         }
@@ -270,7 +267,13 @@ mod tests {
         for n in 0u32..64 {
             let host: String = ('a'..='f')
                 .enumerate()
-                .map(|(bit, c)| if n >> bit & 1 == 1 { c.to_ascii_uppercase() } else { c })
+                .map(|(bit, c)| {
+                    if n >> bit & 1 == 1 {
+                        c.to_ascii_uppercase()
+                    } else {
+                        c
+                    }
+                })
                 .collect();
             map.get_or_insert_with(&uri(&format!("http://{host}.x/")), |_| 1u8)
                 .unwrap();

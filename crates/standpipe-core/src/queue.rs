@@ -21,6 +21,7 @@ struct Node<T> {
     serial: u64,
     prev: u32,
     next: u32,
+    linked: bool,
     value: Option<T>,
 }
 
@@ -38,6 +39,7 @@ pub struct WaitQueue<T> {
     head: u32,
     tail: u32,
     len: usize,
+    detached: usize,
     serial: u64,
 }
 
@@ -56,6 +58,7 @@ impl<T> WaitQueue<T> {
             head: NONE,
             tail: NONE,
             len: 0,
+            detached: 0,
             serial: 0,
         }
     }
@@ -83,6 +86,7 @@ impl<T> WaitQueue<T> {
             serial,
             prev: self.tail,
             next: NONE,
+            linked: true,
             value: Some(value),
         };
         let slot = if self.free == NONE {
@@ -127,7 +131,18 @@ impl<T> WaitQueue<T> {
         self.remove(ticket).map(|value| (ticket, value))
     }
 
-    /// What waits under `ticket`, unless it has left or was served.
+    /// Takes the one who has waited longest out of the order, but keeps its value under its
+    /// ticket until [`remove`](WaitQueue::remove): it was served and has yet to collect.
+    pub fn detach_front(&mut self) -> Option<(Ticket, &mut T)> {
+        let slot = self.head;
+        let serial = self.nodes.get(slot as usize)?.serial;
+        self.unlink(slot);
+        self.detached += 1;
+        let value = self.nodes[slot as usize].value.as_mut()?;
+        Some((Ticket { slot, serial }, value))
+    }
+
+    /// What stands under `ticket`, waiting or detached, unless it has left.
     pub fn get_mut(&mut self, ticket: Ticket) -> Option<&mut T> {
         let node = self.nodes.get_mut(ticket.slot as usize)?;
         if node.serial != ticket.serial {
@@ -136,16 +151,30 @@ impl<T> WaitQueue<T> {
         node.value.as_mut()
     }
 
-    /// Leaves the queue from wherever the ticket stands; `None` when it has left already.
+    /// Leaves from wherever the ticket stands; `None` when it has left already.
     pub fn remove(&mut self, ticket: Ticket) -> Option<T> {
         let node = self.nodes.get_mut(ticket.slot as usize)?;
         if node.serial != ticket.serial {
             return None;
         }
         let value = node.value.take()?;
-        let (prev, next) = (node.prev, node.next);
-        node.next = self.free;
+        if node.linked {
+            self.unlink(ticket.slot);
+        } else {
+            self.detached -= 1;
+        }
+        self.nodes[ticket.slot as usize].next = self.free;
         self.free = ticket.slot;
+        if self.len == 0 && self.detached == 0 {
+            self.shrink();
+        }
+        Some(value)
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        let node = &mut self.nodes[slot as usize];
+        node.linked = false;
+        let (prev, next) = (node.prev, node.next);
         match prev {
             NONE => self.head = next,
             prev => self.nodes[prev as usize].next = next,
@@ -155,10 +184,6 @@ impl<T> WaitQueue<T> {
             next => self.nodes[next as usize].prev = prev,
         }
         self.len -= 1;
-        if self.len == 0 {
-            self.shrink();
-        }
-        Some(value)
     }
 
     /// All who wait, longest first.
@@ -206,6 +231,20 @@ mod tests {
         let third = queue.push('c');
         assert_eq!(queue.remove(first), None);
         assert_eq!(queue.get_mut(third), Some(&mut 'c'));
+    }
+
+    #[test]
+    fn one_who_was_served_leaves_the_order_and_keeps_a_place_to_collect() {
+        let mut queue = WaitQueue::new();
+        let first = queue.push(1);
+        queue.push(2);
+        let (served, value) = queue.detach_front().unwrap();
+        *value = 10;
+        assert_eq!((served, queue.len()), (first, 1));
+        assert_eq!(queue.front(), Some(&2));
+        assert_eq!(queue.pop().map(|(_, n)| n), Some(2));
+        assert_eq!(queue.remove(first), Some(10));
+        assert_eq!(queue.remove(first), None);
     }
 
     proptest! {

@@ -26,16 +26,22 @@ pub(super) enum Kind {
     Stream(BoxBody),
 }
 
-/// A body whose first frame was taken already.
+/// A body whose first frames were taken already.
 pub(super) struct Prefixed {
     first: Option<Result<Frame<Bytes>, Error>>,
+    second: Option<Result<Frame<Bytes>, Error>>,
     rest: BoxBody,
 }
 
 impl Prefixed {
-    pub(super) fn new(first: Result<Frame<Bytes>, Error>, rest: BoxBody) -> Self {
+    pub(super) fn new(
+        first: Result<Frame<Bytes>, Error>,
+        second: Option<Result<Frame<Bytes>, Error>>,
+        rest: BoxBody,
+    ) -> Self {
         Self {
             first: Some(first),
+            second,
             rest,
         }
     }
@@ -50,21 +56,22 @@ impl HttpBody for Prefixed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
-        match this.first.take() {
-            Some(first) => Poll::Ready(Some(first)),
+        match this.first.take().or_else(|| this.second.take()) {
+            Some(frame) => Poll::Ready(Some(frame)),
             None => this.rest.as_mut().poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.rest.is_end_stream()
+        self.first.is_none() && self.second.is_none() && self.rest.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let held = match &self.first {
+        let held = |frame: &Option<Result<Frame<Bytes>, Error>>| match frame {
             Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
             _ => 0,
         };
+        let held = held(&self.first) + held(&self.second);
         let rest = self.rest.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower() + held);

@@ -81,16 +81,28 @@ impl Body {
         if body.is_end_stream() {
             return Self::empty();
         }
-        match Pin::new(&mut body).poll_frame(cx) {
-            Poll::Pending => Self::of(Kind::Stream(boxed(body))),
-            Poll::Ready(None) => Self::empty(),
-            Poll::Ready(Some(Ok(frame))) if body.is_end_stream() && frame.is_data() => {
-                let bytes = frame.into_data().unwrap_or_default();
-                Self::from(bytes)
+        let first = match Pin::new(&mut body).poll_frame(cx) {
+            Poll::Pending => return Self::of(Kind::Stream(boxed(body))),
+            Poll::Ready(None) => return Self::empty(),
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(bytes) if body.is_end_stream() => return Self::from(bytes),
+                Ok(bytes) => Ok(Frame::data(bytes)),
+                Err(frame) => Ok(frame),
+            },
+            Poll::Ready(Some(Err(error))) => Err(user_error(error)),
+        };
+        // A body of unknown length says that it has ended only when it is asked once more.
+        match (Pin::new(&mut body).poll_frame(cx), first) {
+            (Poll::Ready(None), Ok(frame)) if frame.is_data() => {
+                Self::from(frame.into_data().unwrap_or_default())
             }
-            Poll::Ready(Some(first)) => {
-                let first = first.map_err(user_error);
-                Self::of(Kind::Stream(Box::pin(Prefixed::new(first, boxed(body)))))
+            (second, first) => {
+                let second = match second {
+                    Poll::Ready(Some(second)) => Some(second.map_err(user_error)),
+                    Poll::Ready(None) | Poll::Pending => None,
+                };
+                let rest = Prefixed::new(first, second, boxed(body));
+                Self::of(Kind::Stream(Box::pin(rest)))
             }
         }
     }

@@ -47,7 +47,10 @@ async fn bytes_and_factories_replay_with_their_deadline_and_streams_do_not() {
     factory.set_deadline(Some(deadline));
     let copy = factory.replay().unwrap();
     assert_eq!(copy.deadline(), Some(deadline));
-    assert_eq!(bytes_of(factory).await.unwrap(), bytes_of(copy).await.unwrap());
+    assert_eq!(
+        bytes_of(factory).await.unwrap(),
+        bytes_of(copy).await.unwrap()
+    );
     assert_eq!(made.load(Ordering::Relaxed), 2);
     assert!(Body::from("x").replay().is_some());
     assert!(Body::from_stream(Chunks(vec![])).replay().is_none());
@@ -57,7 +60,9 @@ async fn bytes_and_factories_replay_with_their_deadline_and_streams_do_not() {
 fn bodies_of_known_types_are_taken_as_what_they_are() {
     assert!(Body::new(Body::from("x")).as_bytes().is_some());
     assert_eq!(
-        Body::new(Full::new(Bytes::from_static(b"y"))).as_bytes().unwrap(),
+        Body::new(Full::new(Bytes::from_static(b"y")))
+            .as_bytes()
+            .unwrap(),
         "y"
     );
     assert!(Body::new(Empty::new()).is_end_stream());
@@ -84,6 +89,10 @@ async fn a_body_complete_at_its_first_frame_is_taken_without_a_box() {
     let parts = Body::poll_new(Body::from_stream(Chunks(vec!["a", "b"])), &mut cx);
     assert!(!parts.is_buffered());
     assert_eq!(bytes_of(parts).await.unwrap(), "ab");
+    let single = Body::poll_new(Body::from_stream(Chunks(vec!["only"])), &mut cx);
+    assert_eq!(single.as_bytes().unwrap(), "only");
+    let three = Body::poll_new(Body::from_stream(Chunks(vec!["a", "b", "c"])), &mut cx);
+    assert_eq!(bytes_of(three).await.unwrap(), "abc");
     let broken = Body::poll_new(Body::from_stream(Chunks(vec!["!"])), &mut cx);
     assert!(bytes_of(broken).await.is_err());
 }
