@@ -153,11 +153,24 @@ impl<V: Clone> OriginMap<V> {
 
     /// Removes the value for `origin` if `condition` holds for it, and returns it.
     ///
-    /// `condition` runs under the lock: no other call can find the value meanwhile, so a value
-    /// that only the map holds can be told by its reference count.
+    /// `condition` runs under the lock: no other call can find the value meanwhile.
     pub fn remove_if(&self, origin: &Origin, condition: impl FnOnce(&V) -> bool) -> Option<V> {
+        self.remove_if_counted(origin, |value, _| condition(value))
+    }
+
+    /// As [`remove_if`](OriginMap::remove_if), where `condition` is also told how many clones of
+    /// the value the map itself holds (one, and one for each spelling it remembers).
+    ///
+    /// So an `Arc` that nobody else holds can be told by its reference count, and stays so until
+    /// it is removed.
+    pub fn remove_if_counted(
+        &self,
+        origin: &Origin,
+        condition: impl FnOnce(&V, usize) -> bool,
+    ) -> Option<V> {
         let mut tables = self.write();
-        if !condition(&tables.origins.get(origin)?.value) {
+        let slot = tables.origins.get(origin)?;
+        if !condition(&slot.value, 1 + slot.spellings.len()) {
             return None;
         }
         tables.remove(origin)
@@ -185,6 +198,11 @@ impl<V: Clone> OriginMap<V> {
         let Some((https, authority, hash)) = spelling_of(uri) else {
             return;
         };
+        // Asked under the lock that is shared first, so that an origin written in ever new ways
+        // does not stop the others.
+        if !self.read().has_room_for_spelling(origin) {
+            return;
+        }
         let mut tables = self.write();
         let Tables { origins, spellings } = &mut *tables;
         let Some(slot) = origins.get_mut(origin) else {
@@ -209,6 +227,11 @@ impl<V: Clone> OriginMap<V> {
 }
 
 impl<V> Tables<V> {
+    fn has_room_for_spelling(&self, origin: &Origin) -> bool {
+        let slot = self.origins.get(origin);
+        slot.is_some_and(|slot| slot.spellings.len() < SPELLINGS_PER_ORIGIN)
+    }
+
     fn remove(&mut self, origin: &Origin) -> Option<V> {
         let slot = self.origins.remove(origin)?;
         for hash in slot.spellings {
@@ -280,7 +303,26 @@ mod tests {
         }
         assert_eq!(map.len(), 1);
         assert_eq!(map.read().spellings.len(), SPELLINGS_PER_ORIGIN);
+        // Beyond the bound a look-up only shares the lock; it would hang here if it did not.
+        let reading = map.read();
         assert_eq!(map.get(&uri("http://ABCDEF.x/")), Some(1));
+        drop(reading);
+    }
+
+    #[test]
+    fn what_nobody_but_the_map_holds_is_told_by_the_count_of_its_clones() {
+        let map = OriginMap::new();
+        for spelling in ["http://a.b/", "http://A.b/", "http://a.B:80/"] {
+            map.get_or_insert_with(&uri(spelling), |_| Arc::new(()))
+                .unwrap();
+        }
+        let origin = Origin::parse("http://a.b").unwrap();
+        let unheld = |value: &Arc<()>, copies| Arc::strong_count(value) == copies;
+        let held = map.get_origin(&origin);
+        assert!(map.remove_if_counted(&origin, unheld).is_none());
+        drop(held);
+        assert!(map.remove_if_counted(&origin, unheld).is_some());
+        assert!(map.is_empty());
     }
 
     #[test]

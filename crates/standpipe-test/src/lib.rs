@@ -1,1 +1,21 @@
 #![doc = include_str!("../README.md")]
+
+#[cfg(feature = "server")]
+mod ca;
+mod changes;
+#[cfg(feature = "external")]
+pub mod external;
+mod gate;
+pub mod memory;
+mod peer;
+mod probe;
+#[cfg(feature = "server")]
+mod server;
+
+#[cfg(feature = "server")]
+pub use ca::{Ca, Leaf};
+pub use gate::Gate;
+pub use peer::Peer;
+pub use probe::{Probe, ProbeHandle};
+#[cfg(feature = "server")]
+pub use server::{Server, ServerBuilder, ServerStats};

@@ -1,0 +1,54 @@
+use standpipe_core::Origin;
+use standpipe_core::sync::Arc;
+use standpipe_core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::clock::Clock;
+
+/// A known host. Whoever holds it besides the map and the queue has a request in flight.
+#[derive(Debug)]
+pub(crate) struct Host<S> {
+    pub(crate) origin: Origin,
+    pub(crate) service: S,
+    clock: Arc<Clock>,
+    last_used: AtomicU64,
+    removed: AtomicBool,
+}
+
+impl<S> Host<S> {
+    pub(crate) fn new(origin: Origin, service: S, clock: &Arc<Clock>) -> Self {
+        Self {
+            origin,
+            service,
+            clock: Arc::clone(clock),
+            last_used: AtomicU64::new(0),
+            removed: AtomicBool::new(false),
+        }
+    }
+
+    /// When its last request ended.
+    pub(crate) fn last_used(&self) -> u64 {
+        self.last_used.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was removed by hand. Read and written under the queue's lock.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_removed(&self) {
+        self.removed.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One request in flight: while it lives its host is not evicted.
+#[derive(Debug)]
+pub(crate) struct Lease<S>(pub(crate) Arc<Host<S>>);
+
+impl<S> Drop for Lease<S> {
+    fn drop(&mut self) {
+        // Stamped at the end and not at the start: while the request runs the count protects the
+        // host, and a host is idle from the end of its last request on.
+        let now = self.0.clock.end_of_request();
+        self.0.last_used.store(now, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,91 @@
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Version};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
+
+use super::builder::{Answer, Protocol, ServerBuilder};
+use super::io::Io;
+use super::stats::ConnectionCounts;
+use super::tasks::Spawner;
+
+/// One connection from its acceptance to its end.
+#[derive(Clone)]
+pub(super) struct Connection {
+    pub(super) settings: Arc<ServerBuilder>,
+    pub(super) counts: ConnectionCounts,
+    pub(super) spawner: Spawner,
+    /// Told when the last request that the connection may carry has come.
+    pub(super) last_request: Arc<Notify>,
+}
+
+impl Connection {
+    pub(super) async fn serve(self, io: Box<dyn Io>) {
+        let Some(config) = self.settings.tls.clone() else {
+            return self.serve_http(io, false).await;
+        };
+        match TlsAcceptor::from(config).accept(io).await {
+            Ok(io) => {
+                let h2_agreed = io.get_ref().1.alpn_protocol() == Some(b"h2");
+                self.serve_http(Box::new(io), h2_agreed).await;
+            }
+            Err(_) => self.counts.handshake_failed(),
+        }
+    }
+
+    // How a connection ends is for the client's side of the test to judge: errors of hyper's, such
+    // as a client gone in mid-request, are no errors of the server's.
+    async fn serve_http(self, io: Box<dyn Io>, h2_agreed: bool) {
+        let http2 = match self.settings.protocol {
+            Protocol::Auto => h2_agreed,
+            Protocol::Http1 => false,
+            Protocol::Http2 => true,
+        };
+        if http2 {
+            self.serve_http2(io).await;
+        } else {
+            let service = service_fn(|request| self.clone().answer(request));
+            let connection = http1::Builder::new()
+                .serve_connection(TokioIo::new(io), service)
+                .with_upgrades();
+            let _ = connection.await;
+        }
+    }
+
+    async fn serve_http2(self, io: Box<dyn Io>) {
+        let mut builder = http2::Builder::new(self.spawner.clone());
+        if let Some(n) = self.settings.max_concurrent_streams {
+            builder.max_concurrent_streams(n);
+        }
+        let service = service_fn(|request| self.clone().answer(request));
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+        tokio::select! {
+            biased;
+            _ = connection.as_mut() => return,
+            () = self.last_request.notified() => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Result<Answer, Infallible> {
+        let number = self.counts.request();
+        let last = self.settings.close_after.is_some_and(|n| number >= n.get());
+        let http2 = request.version() == Version::HTTP_2;
+        if last && http2 {
+            self.last_request.notify_one();
+        }
+        let mut answer = (self.settings.handler)(request).await;
+        if last && !http2 {
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(CONNECTION, close);
+        }
+        Ok(answer)
+    }
+}

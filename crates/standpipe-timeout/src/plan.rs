@@ -1,0 +1,151 @@
+//! The decision: which clocks run for a call, and until when.
+
+use std::time::Duration;
+
+use http::Request;
+use standpipe_core::Deadline;
+use tokio::time::Instant;
+
+use crate::RequestTimeout;
+
+/// What a layer is set to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bound {
+    /// The whole request, unless its extensions say otherwise.
+    Request(RequestTimeout),
+    /// One attempt, up to the response head or with the body.
+    Attempt {
+        timeout: Option<Duration>,
+        body: bool,
+    },
+}
+
+/// Whose time ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    Deadline,
+    Attempt,
+    BodyIdle,
+}
+
+/// An instant, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    pub(crate) at: Instant,
+    pub(crate) clock: Clock,
+}
+
+/// What holds for one call.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) head: Option<Limit>,
+    pub(crate) body: BodyPlan,
+}
+
+/// What holds for the body of its response.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BodyPlan {
+    pub(crate) end: Option<Limit>,
+    pub(crate) idle: Option<Duration>,
+    /// The attempt's time went down as the deadline: by that name the inner service reports it.
+    pub(crate) rename: bool,
+}
+
+impl Bound {
+    /// The limits for `request`, which is given its deadline.
+    pub(crate) fn plan<B: 'static>(self, handed_down: bool, request: &mut Request<B>) -> Plan {
+        match self {
+            Self::Request(default) => {
+                let chosen = request.extensions().get().copied().unwrap_or(default);
+                plan_request(chosen, handed_down, request)
+            }
+            Self::Attempt { timeout: None, .. } => Plan::default(),
+            Self::Attempt {
+                timeout: Some(timeout),
+                body,
+            } => plan_attempt(timeout, body, handed_down, request),
+        }
+    }
+}
+
+fn plan_request<B: 'static>(
+    chosen: RequestTimeout,
+    handed_down: bool,
+    request: &mut Request<B>,
+) -> Plan {
+    let deadline = match chosen.total {
+        Some(total) => Some(Deadline::after(total).attach(request)),
+        None => Deadline::of(request),
+    };
+    let end = deadline.filter(|_| !handed_down).map(Limit::deadline);
+    Plan {
+        head: end,
+        body: BodyPlan {
+            end,
+            idle: chosen.body_idle,
+            rename: false,
+        },
+    }
+}
+
+fn plan_attempt<B: 'static>(
+    timeout: Duration,
+    body: bool,
+    handed_down: bool,
+    request: &mut Request<B>,
+) -> Plan {
+    let attempt = Deadline::after(timeout);
+    let limit = match Deadline::of(request) {
+        Some(total) if total <= attempt => Limit::deadline(total),
+        _ => Limit {
+            at: attempt.instant(),
+            clock: Clock::Attempt,
+        },
+    };
+    if !handed_down {
+        return Plan {
+            head: Some(limit),
+            body: BodyPlan {
+                end: body.then_some(limit),
+                ..BodyPlan::default()
+            },
+        };
+    }
+    let rename = limit.clock == Clock::Attempt;
+    if rename {
+        attempt.attach(request);
+    }
+    Plan {
+        head: None,
+        body: BodyPlan {
+            rename,
+            ..BodyPlan::default()
+        },
+    }
+}
+
+impl Limit {
+    fn deadline(deadline: Deadline) -> Self {
+        Self {
+            at: deadline.instant(),
+            clock: Clock::Deadline,
+        }
+    }
+}
+
+impl BodyPlan {
+    /// The limit for a wait that begins now. The clock is read only for an idle timeout.
+    pub(crate) fn limit_of_wait(&self) -> Option<Limit> {
+        let Some(idle) = self.idle else {
+            return self.end;
+        };
+        let silence = Deadline::after(idle).instant();
+        match self.end {
+            Some(end) if end.at <= silence => Some(end),
+            _ => Some(Limit {
+                at: silence,
+                clock: Clock::BodyIdle,
+            }),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Which HTTP versions are spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// HTTP/2 where TLS negotiates it (ALPN), HTTP/1.1 otherwise and without TLS.
+    #[default]
+    Auto,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only: with TLS the peer must negotiate it, without TLS it is taken for granted (prior
+    /// knowledge, RFC 9113, 3.3).
+    Http2,
+}
+
+/// How many connections there may be, and how long they may idle and live.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PoolLimits {
+    /// Connections to one origin: dialling, active and idle. Default 100.
+    pub max_connections_per_host: usize,
+    /// Connections in all; `None`, the default, sets no limit.
+    pub max_connections: Option<usize>,
+    /// Idle connections of one origin. Default 10.
+    pub max_idle_per_host: usize,
+    /// Idle connections in all: beyond it the least recently used goes. Default 100.
+    pub max_idle: usize,
+    /// Requests that may wait for a connection of one origin; `None`, the default, sets no limit.
+    pub max_waiting_per_host: Option<usize>,
+    /// How long a connection may idle; `None` for ever. Default 90 s.
+    pub idle_timeout: Option<Duration>,
+    /// How long a connection may be used, give or take a tenth so that a fleet does not move
+    /// together; `None`, the default, for ever.
+    pub max_lifetime: Option<Duration>,
+    /// How many requests a connection may carry; `None`, the default, sets no limit.
+    pub max_requests_per_connection: Option<u64>,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self {
+            max_connections_per_host: 100,
+            max_connections: None,
+            max_idle_per_host: 10,
+            max_idle: 100,
+            max_waiting_per_host: None,
+            idle_timeout: Some(Duration::from_secs(90)),
+            max_lifetime: None,
+            max_requests_per_connection: None,
+        }
+    }
+}
+
+/// How long each phase of a request may take; `None` sets no bound. A request's
+/// [`Deadline`](standpipe_core::Deadline) bounds every phase besides.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PhaseTimeouts {
+    /// Waiting for a connection. Default: none. Zero means: only if one is free now.
+    pub acquire: Option<Duration>,
+    /// The connector: resolving the name, TCP and any proxy, over all addresses. Default 30 s.
+    pub connect: Option<Duration>,
+    /// The handshakes of TLS and HTTP/2. Default 10 s.
+    pub tls: Option<Duration>,
+    /// From the lease of a connection to the response head. Default 60 s.
+    pub response_head: Option<Duration>,
+    /// The longest silence within a response body. Default: none.
+    pub body_idle: Option<Duration>,
+    /// The longest time that the peer may take no bytes of ours. Default: none.
+    pub write_idle: Option<Duration>,
+}
+
+impl Default for PhaseTimeouts {
+    fn default() -> Self {
+        Self {
+            acquire: None,
+            connect: Some(Duration::from_secs(30)),
+            tls: Some(Duration::from_secs(10)),
+            response_head: Some(Duration::from_secs(60)),
+            body_idle: None,
+            write_idle: None,
+        }
+    }
+}
+
+/// How the default connector opens TCP connections.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TcpConfig {
+    /// Send small segments at once (`TCP_NODELAY`). Default true.
+    pub nodelay: bool,
+    /// The idle time after which TCP probes the peer; `None` never. Default 60 s.
+    pub keepalive: Option<Duration>,
+    /// The address to connect from.
+    pub local_address: Option<IpAddr>,
+}
+
+impl Default for TcpConfig {
+    fn default() -> Self {
+        Self {
+            nodelay: true,
+            keepalive: Some(Duration::from_secs(60)),
+            local_address: None,
+        }
+    }
+}
+
+/// Settings of HTTP/2 connections.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Http2Config {
+    /// The interval of PING frames; `None`, the default, sends none. Servers of gRPC refuse
+    /// frequent ones.
+    pub keep_alive_interval: Option<Duration>,
+    /// How long a PING may go unanswered. Default 20 s.
+    pub keep_alive_timeout: Duration,
+    /// Whether PINGs are sent on a connection without streams. Default false.
+    pub keep_alive_while_idle: bool,
+    /// The flow-control window of a stream, in bytes; `None`, the default, is hyper's 2 MiB.
+    pub initial_stream_window: Option<u32>,
+    /// The flow-control window of a connection, in bytes; `None`, the default, is hyper's 5 MiB.
+    pub initial_connection_window: Option<u32>,
+}
+
+impl Default for Http2Config {
+    fn default() -> Self {
+        Self {
+            keep_alive_interval: None,
+            keep_alive_timeout: Duration::from_secs(20),
+            keep_alive_while_idle: false,
+            initial_stream_window: None,
+            initial_connection_window: None,
+        }
+    }
+}
+
+/// Settings of HTTP/1.1 connections.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Http1Config {
+    /// The largest response head, in bytes. Default 64 KiB.
+    pub max_head_size: usize,
+    /// The most header fields of a response. Default 128.
+    pub max_headers: usize,
+}
+
+impl Default for Http1Config {
+    fn default() -> Self {
+        Self {
+            max_head_size: 64 * 1024,
+            max_headers: 128,
+        }
+    }
+}

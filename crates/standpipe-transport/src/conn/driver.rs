@@ -1,0 +1,225 @@
+//! The task of one connection.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use standpipe_core::{Error, ErrorKind, Phase, RequestSent};
+use tokio::time::{Instant, Sleep};
+
+use super::{Channel, ConnMeta};
+use crate::pool::{OriginPool, Sharing, Sweep};
+
+/// A dial in progress. Dropped before it is finished (the runtime ended, a connector
+/// panicked), it tells the origin that the dial has failed.
+#[derive(Debug)]
+pub(crate) struct DialGuard {
+    pool: Option<Weak<OriginPool>>,
+    covers: u64,
+}
+
+impl DialGuard {
+    pub(crate) fn new(pool: &Arc<OriginPool>, covers: u64) -> Self {
+        Self {
+            pool: Some(Arc::downgrade(pool)),
+            covers,
+        }
+    }
+
+    pub(crate) fn fail(mut self, error: Error) {
+        self.report(error);
+    }
+
+    fn finish(mut self) -> Option<Arc<OriginPool>> {
+        self.pool.take().and_then(|pool| pool.upgrade())
+    }
+
+    fn report(&mut self, error: Error) {
+        if let Some(pool) = self.pool.take().and_then(|pool| pool.upgrade()) {
+            let error = error.with_origin(pool.key.origin().clone());
+            pool.dial_failed(error, self.covers);
+        }
+    }
+}
+
+impl Drop for DialGuard {
+    fn drop(&mut self) {
+        if self.pool.is_some() {
+            let error = Error::new(ErrorKind::Runtime)
+                .with_phase(Phase::Dial)
+                .with_message("the dial was dropped before it ended");
+            self.report(error);
+        }
+    }
+}
+
+/// Polls hyper's connection, publishes it once it can take a request, and sees to its idle
+/// timeout and its lifetime.
+///
+/// `limit` reads the peer's current limit on streams off an HTTP/2 connection.
+pub(crate) struct Driver<C, L> {
+    /// First, so that the IO and with it the permit are gone before `end` reports.
+    connection: Pin<Box<C>>,
+    limit: L,
+    fresh: Option<(Channel, DialGuard)>,
+    end: End,
+    idle: Option<(Duration, Pin<Box<Sleep>>)>,
+    lifetime: Option<Pin<Box<Sleep>>>,
+    stream_limit: Option<usize>,
+}
+
+/// Tells the origin that nothing more can be sent, however the driver ends.
+struct End {
+    pool: Weak<OriginPool>,
+    meta: Arc<ConnMeta>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.meta.retire();
+        if let Some(pool) = self.pool.upgrade() {
+            pool.driver_ended(self.meta.id());
+        }
+    }
+}
+
+impl<C, L> Driver<C, L>
+where
+    C: Future,
+    L: Fn(&C) -> Option<usize>,
+{
+    pub(crate) fn new(
+        connection: C,
+        limit: L,
+        channel: Channel,
+        guard: DialGuard,
+        pool: &Weak<OriginPool>,
+        idle_timeout: Option<Duration>,
+        lifetime: Option<Duration>,
+    ) -> Self {
+        let now = Instant::now();
+        let sleep = |timeout| Box::pin(tokio::time::sleep_until(now + timeout));
+        Self {
+            connection: Box::pin(connection),
+            limit,
+            end: End {
+                pool: Weak::clone(pool),
+                meta: Arc::clone(&channel.meta),
+            },
+            fresh: Some((channel, guard)),
+            idle: idle_timeout.map(|timeout| (timeout, sleep(timeout))),
+            lifetime: lifetime.map(sleep),
+            stream_limit: None,
+        }
+    }
+
+    /// A fresh connection takes requests only after its first poll, so it is published here.
+    fn publish(&mut self) {
+        if let Some((channel, guard)) = self.fresh.take() {
+            let sharing = if channel.meta.shared {
+                Sharing::Shared
+            } else {
+                Sharing::Exclusive
+            };
+            if let Some(pool) = guard.finish() {
+                pool.dialed(channel, sharing);
+            }
+        }
+    }
+
+    /// A connection that ends before it was published is a failed dial: published, it would be found
+    /// dead by its waiter, who would have another one dialled, and so on.
+    fn fail_if_fresh(&mut self) {
+        if let Some((channel, guard)) = self.fresh.take() {
+            drop(channel);
+            let error = Error::new(ErrorKind::ConnectionClosed)
+                .with_phase(Phase::Dial)
+                .with_request_sent(RequestSent::No)
+                .with_message("the peer closed the connection before its first request");
+            guard.fail(error);
+        }
+    }
+
+    fn tell(&mut self) {
+        let meta = &self.end.meta;
+        let limit = if meta.bytes_read() > 0 {
+            (self.limit)(&self.connection)
+        } else {
+            None
+        };
+        let settled = meta.take_settling();
+        let changed = limit.is_some() && limit != self.stream_limit;
+        let revived = meta.take_suspect();
+        if !(settled || changed || revived) {
+            return;
+        }
+        let Some(pool) = self.end.pool.upgrade() else {
+            return;
+        };
+        if settled {
+            pool.settled(meta.id());
+        }
+        if revived {
+            pool.revived();
+        }
+        if let Some(limit) = limit.filter(|_| changed) {
+            self.stream_limit = Some(limit);
+            pool.set_stream_limit(meta.id(), limit);
+        }
+    }
+
+    /// Whether a clock changed something, so that the connection must be polled again.
+    fn poll_clocks(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut changed = false;
+        if let Some(lifetime) = &mut self.lifetime
+            && lifetime.as_mut().poll(cx).is_ready()
+        {
+            self.lifetime = None;
+            self.end.meta.retire();
+            if let Some(pool) = self.end.pool.upgrade() {
+                pool.retire(self.end.meta.id());
+            }
+            changed = true;
+        }
+        let Some((timeout, clock)) = &mut self.idle else {
+            return changed;
+        };
+        while clock.as_mut().poll(cx).is_ready() {
+            let pool = self.end.pool.upgrade();
+            match pool.map(|pool| pool.sweep(self.end.meta.id(), *timeout)) {
+                Some(Sweep::CheckAt(at)) => clock.as_mut().reset(at),
+                Some(Sweep::Expired) | None => {
+                    self.idle = None;
+                    return true;
+                }
+            }
+        }
+        changed
+    }
+}
+
+impl<C, L> Future for Driver<C, L>
+where
+    C: Future,
+    L: Fn(&C) -> Option<usize> + Unpin,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        loop {
+            this.end.meta.driver().register(cx.waker());
+            if this.end.meta.is_closing() || this.connection.as_mut().poll(cx).is_ready() {
+                this.fail_if_fresh();
+                return Poll::Ready(());
+            }
+            this.publish();
+            this.tell();
+            if !this.poll_clocks(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+}

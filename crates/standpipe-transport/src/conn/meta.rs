@@ -1,0 +1,164 @@
+//! What the parts of a connection tell each other.
+
+use std::sync::Arc;
+
+use atomic_waker::AtomicWaker;
+use standpipe_core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use standpipe_core::{ConnectionFacts, ConnectionInfo};
+
+/// Why a connection ended, where it is us who know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Fault {
+    /// Nothing that we know of.
+    None = 0,
+    /// The peer took no bytes for too long.
+    WriteTimeout = 1,
+}
+
+/// The state of a connection that its IO, its driver and its leases share.
+#[derive(Debug)]
+pub(crate) struct ConnMeta {
+    pub(crate) facts: Arc<ConnectionFacts>,
+    pub(crate) shared: bool,
+    max_uses: u64,
+    uses: AtomicU64,
+    read: AtomicU64,
+    written: AtomicU64,
+    retired: AtomicBool,
+    closing: AtomicBool,
+    yielding: AtomicBool,
+    settling: AtomicBool,
+    suspect: AtomicBool,
+    fault: AtomicU8,
+    driver: AtomicWaker,
+    io: AtomicWaker,
+}
+
+impl ConnMeta {
+    pub(crate) fn new(facts: ConnectionFacts, shared: bool, max_uses: u64) -> Self {
+        Self {
+            facts: Arc::new(facts),
+            shared,
+            max_uses,
+            uses: AtomicU64::new(0),
+            read: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            retired: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            yielding: AtomicBool::new(false),
+            settling: AtomicBool::new(false),
+            suspect: AtomicBool::new(false),
+            fault: AtomicU8::new(Fault::None as u8),
+            driver: AtomicWaker::new(),
+            io: AtomicWaker::new(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.facts.id
+    }
+
+    /// Counts one more request; returns how many came before it.
+    pub(crate) fn begin_use(&self) -> u64 {
+        self.uses.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn info(&self, uses_before: u64) -> ConnectionInfo {
+        ConnectionInfo::new(Arc::clone(&self.facts), uses_before)
+    }
+
+    // ---- bytes ----
+
+    pub(crate) fn count_read(&self, bytes: usize) {
+        self.read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_written(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn bytes_written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    // ---- the end ----
+
+    /// Takes the connection out of further use; what is under way goes on.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it takes no further request.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+            || self.is_closing()
+            || self.uses.load(Ordering::Relaxed) >= self.max_uses
+    }
+
+    /// Closes the connection now, whatever is under way on it.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.driver.wake();
+        self.io.wake();
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Marks the permit as promised to another origin.
+    pub(crate) fn yield_permit(&self) {
+        self.yielding.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn yields_permit(&self) -> bool {
+        self.yielding.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_fault(&self, fault: Fault) {
+        self.fault.store(fault as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn fault(&self) -> Fault {
+        if self.fault.load(Ordering::Relaxed) == Fault::WriteTimeout as u8 {
+            Fault::WriteTimeout
+        } else {
+            Fault::None
+        }
+    }
+
+    // ---- the driver ----
+
+    pub(crate) fn driver(&self) -> &AtomicWaker {
+        &self.driver
+    }
+
+    pub(crate) fn io(&self) -> &AtomicWaker {
+        &self.io
+    }
+
+    /// The driver shall say when it can take another request.
+    pub(crate) fn set_settling(&self) {
+        // Sequentially consistent with the driver's readiness: either the driver, which becomes
+        // ready and then reads this, sees it, or whoever set it sees the driver ready.
+        self.settling.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn take_settling(&self) -> bool {
+        self.settling.load(Ordering::SeqCst) && self.settling.swap(false, Ordering::SeqCst)
+    }
+
+    /// The driver shall say when bytes arrive.
+    pub(crate) fn set_suspect(&self) {
+        self.suspect.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn take_suspect(&self) -> bool {
+        self.suspect.load(Ordering::SeqCst) && self.suspect.swap(false, Ordering::SeqCst)
+    }
+}

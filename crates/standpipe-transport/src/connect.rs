@@ -1,0 +1,111 @@
+//! Connectors: who opens the plain connection.
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::Uri;
+use hyper::rt::{Read, Write};
+use hyper_util::client::legacy::connect::{Connection, HttpConnector, HttpInfo};
+use hyper_util::rt::TokioIo;
+use standpipe_core::BoxError;
+use tower_service::Service;
+
+use crate::config::TcpConfig;
+use crate::conn::BoxIo;
+
+/// A service that opens a connection to the host and port of a URI.
+///
+/// Every `Service<Uri>` whose response is IO in hyper's sense and tells of itself by
+/// hyper-util's [`Connection`] is one: hyper-util's `HttpConnector`, its proxy connectors, those
+/// of others. It gives the plain connection; the transport does TLS itself, unless it was told
+/// that the connector does (`tls_by_connector`).
+pub trait Connector:
+    Service<
+        Uri,
+        Response: Read + Write + Connection + Send + Unpin + 'static,
+        Error: Into<BoxError>,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Connector for S where
+    S: Service<
+            Uri,
+            Response: Read + Write + Connection + Send + Unpin + 'static,
+            Error: Into<BoxError>,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// A plain connection, and what its connector said of it.
+pub(crate) struct Connected {
+    pub(crate) io: BoxIo,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) local: Option<SocketAddr>,
+    /// A connector that does TLS itself negotiated HTTP/2.
+    pub(crate) negotiated_h2: bool,
+}
+
+type ConnectFuture = Pin<Box<dyn Future<Output = Result<Connected, BoxError>> + Send>>;
+
+/// Any connector, its type forgotten: dials are rare, and so a transport has no parameter for it.
+pub(crate) type BoxConnector = Arc<dyn DynConnector>;
+
+pub(crate) trait DynConnector: Send + Sync {
+    fn connect(&self, uri: Uri) -> ConnectFuture;
+}
+
+impl fmt::Debug for dyn DynConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector")
+    }
+}
+
+struct Erased<C>(C);
+
+impl<C: Connector> DynConnector for Erased<C> {
+    fn connect(&self, uri: Uri) -> ConnectFuture {
+        let mut connector = self.0.clone();
+        Box::pin(async move {
+            let ready = std::future::poll_fn(|cx| connector.poll_ready(cx)).await;
+            ready.map_err(Into::into)?;
+            let io = connector.call(uri).await.map_err(Into::into)?;
+            let connected = io.connected();
+            let mut extras = http::Extensions::new();
+            connected.get_extras(&mut extras);
+            let info = extras.get::<HttpInfo>();
+            Ok(Connected {
+                peer: info.map(HttpInfo::remote_addr),
+                local: info.map(HttpInfo::local_addr),
+                negotiated_h2: connected.is_negotiated_h2(),
+                io: Box::new(TokioIo::new(io)),
+            })
+        })
+    }
+}
+
+pub(crate) fn erase<C: Connector>(connector: C) -> BoxConnector {
+    Arc::new(Erased(connector))
+}
+
+/// The default connector: names resolved by the system on tokio's blocking threads, several
+/// addresses tried by happy eyeballs (RFC 8305).
+pub(crate) fn tcp(config: &TcpConfig) -> BoxConnector {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(config.nodelay);
+    http.set_keepalive(config.keepalive);
+    http.set_local_address(config.local_address);
+    erase(http)
+}

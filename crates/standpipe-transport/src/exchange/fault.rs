@@ -1,0 +1,101 @@
+//! What a failure of hyper's means, as one of our errors.
+
+use std::error::Error as StdError;
+
+use standpipe_core::{Error, ErrorKind, Phase, RequestSent};
+
+use super::lease::Lease;
+use crate::conn::Fault;
+
+/// The error of a request that hyper had taken.
+pub(crate) fn of_exchange(error: hyper::Error, lease: &Lease) -> Error {
+    let error = classify(error, lease, Phase::Exchange);
+    error.with_origin(lease.pool().key.origin().clone())
+}
+
+/// The error of a response body.
+pub(crate) fn of_body(error: hyper::Error, lease: Option<&Lease>) -> Error {
+    let Some(lease) = lease else {
+        return plain(error)
+            .with_phase(Phase::Body)
+            .with_request_sent(RequestSent::Yes);
+    };
+    let origin = lease.pool().key.origin().clone();
+    classify(error, lease, Phase::Body)
+        .with_request_sent(RequestSent::Yes)
+        .with_origin(origin)
+}
+
+fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
+    if let Some(own) = Error::find(&error) {
+        // The user's body failed, under a request that may be half sent.
+        return own.clone().with_phase(phase);
+    }
+    let stream = stream_fault(&error);
+    let kind = if lease.meta().fault() == Fault::WriteTimeout {
+        ErrorKind::WriteTimeout
+    } else {
+        stream.map_or_else(|| kind_of(&error), |(kind, _)| kind)
+    };
+    let untouched = matches!(stream, Some((_, true)));
+    let sent = if untouched || !lease.has_written() {
+        RequestSent::No
+    } else if !lease.is_shared() && lease.has_read() {
+        RequestSent::Yes
+    } else {
+        RequestSent::Maybe
+    };
+    // A connection that had worked before and ended without a byte for this request: it was stale.
+    let stale =
+        lease.uses_before() > 0 && kind == ErrorKind::ConnectionClosed && sent != RequestSent::Yes;
+    let mapped = Error::new(kind)
+        .with_phase(phase)
+        .with_request_sent(sent)
+        .with_message(describe(&error))
+        .with_source(error);
+    if untouched || stale {
+        mapped.with_resend()
+    } else {
+        mapped
+    }
+}
+
+fn plain(error: hyper::Error) -> Error {
+    let kind = stream_fault(&error).map_or_else(|| kind_of(&error), |(kind, _)| kind);
+    Error::new(kind)
+        .with_message(describe(&error))
+        .with_source(error)
+}
+
+fn kind_of(error: &hyper::Error) -> ErrorKind {
+    if error.is_parse() || error.is_parse_status() {
+        ErrorKind::Protocol
+    } else {
+        ErrorKind::ConnectionClosed
+    }
+}
+
+/// What HTTP/2 says of the stream, and whether the peer says that it did not touch the request
+/// (RFC 9113, 8.7).
+fn stream_fault(error: &hyper::Error) -> Option<(ErrorKind, bool)> {
+    let h2 = error.source()?.downcast_ref::<h2::Error>()?;
+    let refused = h2.is_remote() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+    if h2.is_reset() {
+        Some((ErrorKind::StreamReset, refused))
+    } else if h2.is_io() || h2.is_go_away() {
+        Some((ErrorKind::ConnectionClosed, false))
+    } else {
+        Some((ErrorKind::Protocol, false))
+    }
+}
+
+/// The chain of causes in one line.
+fn describe(error: &hyper::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}

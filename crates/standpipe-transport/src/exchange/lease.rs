@@ -1,0 +1,135 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::Request;
+use standpipe_core::sync::Mutex;
+
+use super::SendBody;
+use crate::conn::{Channel, ConnMeta, SendResult};
+use crate::pool::{Handle, OriginPool};
+
+/// The use of one connection, or of one stream, by one request.
+///
+/// It ends exactly once: by [`finish`](Lease::finish), or by its drop, which closes an HTTP/1.1
+/// connection and resets an HTTP/2 stream.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    channel: Option<Channel>,
+    pool: Arc<OriginPool>,
+    uses_before: u64,
+    read_before: u64,
+    written_before: u64,
+}
+
+impl Lease {
+    pub(crate) fn new(channel: Channel, pool: Arc<OriginPool>) -> Self {
+        let uses_before = channel.meta.begin_use();
+        pool.counters.sent(uses_before > 0);
+        Self {
+            uses_before,
+            read_before: channel.meta.bytes_read(),
+            written_before: channel.meta.bytes_written(),
+            channel: Some(channel),
+            pool,
+        }
+    }
+
+    fn channel(&self) -> &Channel {
+        self.channel.as_ref().expect("a lease that has not ended")
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<OriginPool> {
+        &self.pool
+    }
+
+    pub(crate) fn meta(&self) -> &Arc<ConnMeta> {
+        &self.channel().meta
+    }
+
+    pub(crate) fn is_shared(&self) -> bool {
+        self.channel().is_shared()
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.channel().is_ready()
+    }
+
+    /// How many requests the connection had carried before this one.
+    pub(crate) fn uses_before(&self) -> u64 {
+        self.uses_before
+    }
+
+    /// Whether a byte came in since the lease began; on a shared connection for any stream.
+    pub(crate) fn has_read(&self) -> bool {
+        self.meta().bytes_read() != self.read_before
+    }
+
+    /// Whether a byte went out since the lease began; on a shared connection for any stream.
+    pub(crate) fn has_written(&self) -> bool {
+        self.meta().bytes_written() != self.written_before
+    }
+
+    pub(crate) fn send(&mut self, request: Request<SendBody>) {
+        if let Some(channel) = &mut self.channel {
+            channel.send(request);
+        }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SendResult> {
+        let channel = self.channel.as_mut().expect("a lease that has not ended");
+        channel.poll(cx)
+    }
+
+    /// The exchange is over and the connection in order: it goes back to the pool.
+    pub(crate) fn finish(mut self) {
+        if let Some(channel) = self.channel.take() {
+            self.pool.put_back(channel);
+        }
+    }
+
+    /// The connection belongs to someone else now (an upgrade): the pool forgets it, and its permit
+    /// ends with its IO.
+    pub(crate) fn detach(mut self) {
+        drop(self.channel.take());
+    }
+
+    /// A request on a shared connection timed out: it may be dead.
+    pub(crate) fn suspect(&self) {
+        let meta = self.meta();
+        if meta.shared {
+            meta.set_suspect();
+            self.pool.suspect(meta.id());
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(mut channel) = self.channel.take() {
+            channel.cancel();
+            self.pool.discard(channel);
+        }
+    }
+}
+
+/// Where the lease of a stream waits when the response has ended and the upload has not: a stream
+/// has its place until both have.
+#[derive(Debug, Default)]
+pub(crate) struct Hold {
+    lease: Mutex<Option<Lease>>,
+}
+
+impl Hold {
+    /// Leaves the lease here. It ends with whoever lets go of the hold last.
+    pub(crate) fn keep(&self, lease: Lease) {
+        *self.lease.lock() = Some(lease);
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.get_mut().take() {
+            lease.finish();
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! One request on its way: from the queue to the end of the response body.
+
+mod fault;
+mod future;
+mod lease;
+mod receive;
+mod request;
+mod send_body;
+
+pub use future::ResponseFuture;
+pub(crate) use send_body::SendBody;

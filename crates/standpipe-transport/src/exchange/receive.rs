@@ -1,0 +1,156 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use standpipe_core::{Error, ErrorKind, Phase, RequestSent};
+use tokio::time::{Instant, Sleep};
+
+use super::fault;
+use super::lease::{Hold, Lease};
+
+/// How much of an abandoned body is read to save its connection, where it is there already.
+const DRAIN: usize = 64 * 1024;
+
+/// A response body with the lease of its connection.
+#[derive(Debug)]
+pub(crate) struct ReceiveBody {
+    incoming: Incoming,
+    lease: Option<Lease>,
+    hold: Option<Arc<Hold>>,
+    idle_timeout: Option<Duration>,
+    /// Runs while the caller waits for the peer, and at no other time: a slow reader is not
+    /// the peer's silence.
+    silence: Option<Pin<Box<Sleep>>>,
+}
+
+impl ReceiveBody {
+    pub(crate) fn new(
+        incoming: Incoming,
+        lease: Option<Lease>,
+        hold: Option<Arc<Hold>>,
+        idle_timeout: Option<Duration>,
+    ) -> Self {
+        Self {
+            incoming,
+            lease,
+            hold,
+            idle_timeout,
+            silence: None,
+        }
+    }
+
+    /// The body has ended: the connection is free for the next request.
+    fn release(&mut self) {
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        match self.hold.take() {
+            Some(hold) => hold.keep(lease),
+            None => lease.finish(),
+        }
+    }
+
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let Some(timeout) = self.idle_timeout else {
+            return Poll::Pending;
+        };
+        let clock = self
+            .silence
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + timeout)));
+        ready!(clock.as_mut().poll(cx));
+        let error = Error::new(ErrorKind::BodyIdleTimeout)
+            .with_phase(Phase::Body)
+            .with_request_sent(RequestSent::Yes)
+            .with_message(format!("nothing came for {timeout:?}"));
+        Poll::Ready(match &self.lease {
+            Some(lease) => {
+                lease.suspect();
+                error.with_origin(lease.pool().key.origin().clone())
+            }
+            None => error,
+        })
+    }
+
+    /// Reads on as long as nothing has to be waited for; whether that led to the end.
+    fn drain(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut read = 0;
+        while !self.incoming.is_end_stream() {
+            match Pin::new(&mut self.incoming).poll_frame(&mut cx) {
+                Poll::Ready(None) => return true,
+                Poll::Ready(Some(Ok(frame))) => {
+                    read += frame.data_ref().map_or(0, Bytes::len);
+                    if read > DRAIN {
+                        return false;
+                    }
+                }
+                Poll::Ready(Some(Err(_))) | Poll::Pending => return false,
+            }
+        }
+        true
+    }
+}
+
+impl HttpBody for ReceiveBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = self.get_mut();
+        let frame = match Pin::new(&mut this.incoming).poll_frame(cx) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                let error = ready!(this.poll_silence(cx));
+                drop(this.lease.take());
+                return Poll::Ready(Some(Err(error)));
+            }
+        };
+        this.silence = None;
+        match frame {
+            Some(Ok(frame)) => {
+                if this.incoming.is_end_stream() {
+                    this.release();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Some(Err(error)) => {
+                let error = fault::of_body(error, this.lease.as_ref());
+                drop(this.lease.take());
+                Poll::Ready(Some(Err(error)))
+            }
+            None => {
+                this.release();
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl Drop for ReceiveBody {
+    /// An HTTP/1.1 connection whose response is not read to its end is kept if the rest is there
+    /// already, else closed. An HTTP/2 stream is reset by hyper, and the connection goes on.
+    fn drop(&mut self) {
+        let Some(lease) = &self.lease else {
+            return;
+        };
+        if lease.is_shared() || self.drain() {
+            self.release();
+        }
+    }
+}

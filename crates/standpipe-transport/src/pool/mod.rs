@@ -1,0 +1,17 @@
+//! The connection pool: one unit per origin, and what all of them share.
+
+mod counters;
+mod effects;
+mod index;
+mod origin_pool;
+mod shared;
+mod state;
+mod streams;
+mod total;
+
+pub(crate) use origin_pool::{OriginPool, Slot};
+pub(crate) use shared::{Lifetimes, Shared};
+pub(crate) use state::{Counts, Handle, Sharing, Sweep};
+pub(crate) use total::Permit;
+
+use crate::conn::Channel;

@@ -1,0 +1,606 @@
+//! The pool of one origin as a plain state machine: no lock, no clock, no task.
+//!
+//! `C` is a connection handle, `P` a permit. Every public operation ends with
+//! [`State::serve`], which is the only place where a waiter is granted a connection.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use standpipe_core::queue::{Ticket, WaitQueue};
+use standpipe_core::{Error, ErrorKind, Phase};
+use tokio::time::Instant;
+
+use super::effects::Effects;
+use super::streams::Streams;
+
+/// What the state machine must know of a connection handle.
+pub(crate) trait Handle: Sized {
+    /// The connection's number.
+    fn id(&self) -> u64;
+    /// Whether a request can be sent on it at once.
+    fn is_ready(&self) -> bool;
+    /// Whether it is of no use any more: closed, or to be closed at the next chance.
+    fn is_spent(&self) -> bool;
+    /// Asks the driver to say when it is ready; whether it is so already.
+    fn settle(&self) -> bool;
+    /// Whether the connection carries many requests at once.
+    fn is_shared(&self) -> bool;
+    /// Another handle of a shared connection.
+    fn fork(&self) -> Self;
+    /// Bytes read from the peer so far.
+    fn bytes_read(&self) -> u64;
+    /// How long it may idle, where the peer or a setting says so.
+    fn idle_timeout(&self) -> Option<Duration>;
+}
+
+/// The limits of one origin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) connections: usize,
+    pub(crate) idle: usize,
+    pub(crate) waiting: usize,
+}
+
+/// What is known of the protocol that an origin's connections speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// Not known before the first connection: one dial at a time.
+    Unknown,
+    /// HTTP/1.1: one request at a time on each.
+    Exclusive,
+    /// HTTP/2: many streams on each; one dial at a time.
+    Shared,
+}
+
+#[derive(Debug)]
+struct Waiter<C> {
+    since: Instant,
+    waker: Option<Waker>,
+    grant: Option<Result<C, Error>>,
+}
+
+#[derive(Debug)]
+struct Idle<C> {
+    handle: C,
+    since: Instant,
+}
+
+#[derive(Debug)]
+struct Failure {
+    error: Error,
+    /// The dial stood for all who came before this serial number.
+    covers: Option<u64>,
+}
+
+/// What a waiter finds when it looks.
+pub(crate) enum Found<C, P> {
+    /// It was served, or failed.
+    Grant(Result<C, Error>),
+    /// A permit is there: begin a dial with it and look again.
+    Dial(P),
+}
+
+/// What the timer of a connection is told.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Sweep {
+    /// It idled too long and was taken out.
+    Expired,
+    /// It cannot have idled too long before this time.
+    CheckAt(Instant),
+}
+
+/// A count of what an origin has at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) dialing: usize,
+    pub(crate) active: usize,
+    pub(crate) idle: usize,
+    pub(crate) waiting: usize,
+    pub(crate) streams: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct State<C, P> {
+    limits: Limits,
+    sharing: Sharing,
+    waiters: WaitQueue<Waiter<C>>,
+    /// Oldest at the front; the newest is used first.
+    idle: VecDeque<Idle<C>>,
+    /// Returned by their lease before their driver was ready for another request.
+    settling: Vec<C>,
+    streams: Streams<C>,
+    /// Permits with which the next waiter that looks begins a dial.
+    spare: Vec<P>,
+    /// Places in the line for a permit.
+    asked: Vec<Ticket>,
+    /// Permits being asked for right now, outside the lock.
+    asking: usize,
+    /// Places that were served before whoever asked could note them in `asked`.
+    early: Vec<Ticket>,
+    /// Dials under way.
+    dialing: usize,
+    /// Permits in use: dials under way and connections whose IO is alive.
+    slots: usize,
+    /// Dial errors that no waiter was given yet.
+    failures: Vec<Failure>,
+    /// Whether the index of idle connections has an entry for this origin.
+    listed: bool,
+    closed: bool,
+}
+
+impl<C: Handle, P> State<C, P> {
+    pub(crate) fn new(limits: Limits, sharing: Sharing) -> Self {
+        Self {
+            limits,
+            sharing,
+            waiters: WaitQueue::new(),
+            idle: VecDeque::new(),
+            settling: Vec::new(),
+            streams: Streams::new(),
+            spare: Vec::new(),
+            asked: Vec::new(),
+            asking: 0,
+            early: Vec::new(),
+            dialing: 0,
+            slots: 0,
+            failures: Vec::new(),
+            listed: false,
+            closed: false,
+        }
+    }
+
+    // ---- asking for a connection ----
+
+    /// A connection for a newcomer, if one is free and nobody waits.
+    pub(crate) fn checkout(&mut self, fx: &mut Effects<C, P>) -> Option<C> {
+        if self.waiters.is_empty() && !self.closed {
+            self.take_usable(fx)
+        } else {
+            None
+        }
+    }
+
+    /// Joins the queue.
+    pub(crate) fn join(&mut self, now: Instant, fx: &mut Effects<C, P>) -> Result<Ticket, Error> {
+        if self.closed {
+            return Err(Error::new(ErrorKind::Shutdown).with_phase(Phase::Acquire));
+        }
+        if self.waiters.len() >= self.limits.waiting {
+            return Err(Error::new(ErrorKind::QueueFull).with_phase(Phase::Acquire));
+        }
+        let ticket = self.waiters.push(Waiter {
+            since: now,
+            waker: None,
+            grant: None,
+        });
+        self.serve(fx);
+        Ok(ticket)
+    }
+
+    /// A waiter looks at its place. After `Pending` it is woken.
+    pub(crate) fn poll_waiter(
+        &mut self,
+        ticket: Ticket,
+        cx: &mut Context<'_>,
+    ) -> Poll<Found<C, P>> {
+        let Some(waiter) = self.waiters.get_mut(ticket) else {
+            let gone = Error::new(ErrorKind::Other).with_message("polled after completion");
+            return Poll::Ready(Found::Grant(Err(gone)));
+        };
+        if let Some(grant) = waiter.grant.take() {
+            self.waiters.remove(ticket);
+            return Poll::Ready(Found::Grant(grant));
+        }
+        match &mut waiter.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        match self.spare.pop() {
+            Some(permit) => {
+                self.dialing += 1;
+                self.slots += 1;
+                Poll::Ready(Found::Dial(permit))
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    /// A waiter goes away; what it was granted and did not collect serves the next one.
+    pub(crate) fn leave(&mut self, ticket: Ticket, now: Instant, fx: &mut Effects<C, P>) {
+        if let Some(waiter) = self.waiters.remove(ticket)
+            && let Some(Ok(handle)) = waiter.grant
+        {
+            self.put_back(handle, now, fx);
+        }
+        if !self.spare.is_empty() {
+            // The wake-up for those permits may have gone to the one who left.
+            self.wake_head(fx);
+        }
+        self.serve(fx);
+    }
+
+    // ---- connections coming back, arriving and going ----
+
+    /// A lease ended, or a grant was not collected.
+    pub(crate) fn put_back(&mut self, handle: C, now: Instant, fx: &mut Effects<C, P>) {
+        if handle.is_shared() {
+            fx.idle_change += self.streams.release(handle, now, fx);
+        } else if self.closed || handle.is_spent() {
+            fx.close.push(handle);
+        } else if !handle.is_ready() && !handle.settle() {
+            self.settling.push(handle);
+        } else {
+            self.push_idle(handle, now, fx);
+        }
+        if !self.waiters.is_empty() {
+            self.serve(fx);
+        }
+        self.trim(now, fx);
+    }
+
+    /// The driver of a connection in `settling` can take another request.
+    pub(crate) fn settled(&mut self, id: u64, now: Instant, fx: &mut Effects<C, P>) {
+        if let Some(at) = self.settling.iter().position(|c| c.id() == id) {
+            let handle = self.settling.swap_remove(at);
+            self.put_back(handle, now, fx);
+        }
+    }
+
+    /// A dial ended well.
+    pub(crate) fn dialed(
+        &mut self,
+        handle: C,
+        sharing: Sharing,
+        now: Instant,
+        fx: &mut Effects<C, P>,
+    ) {
+        self.dialing -= 1;
+        self.failures.clear();
+        self.sharing = sharing;
+        if self.closed || handle.is_spent() {
+            fx.close.push(handle);
+        } else if sharing == Sharing::Shared {
+            self.streams.add(handle, now);
+            fx.idle_change += 1;
+        } else if !handle.is_ready() && !handle.settle() {
+            self.settling.push(handle);
+        } else {
+            self.push_idle(handle, now, fx);
+        }
+        self.serve(fx);
+        self.trim(now, fx);
+    }
+
+    /// A dial failed. `covers` is the serial number up to which waiters were there when it began.
+    pub(crate) fn dial_failed(&mut self, error: Error, covers: u64, fx: &mut Effects<C, P>) {
+        self.dialing -= 1;
+        let covers = (self.sharing != Sharing::Exclusive).then_some(covers);
+        self.failures.push(Failure { error, covers });
+        if self.slots == 0 && self.asking + self.asked.len() + self.spare.len() == 0 {
+            for failure in std::mem::take(&mut self.failures) {
+                self.fail_waiters(&failure, fx);
+            }
+        }
+        self.serve(fx);
+    }
+
+    /// The serial number that the next waiter will have.
+    pub(crate) fn next_serial(&self) -> u64 {
+        self.waiters.next_serial()
+    }
+
+    /// The IO of a connection, or of a dial, is gone.
+    pub(crate) fn slot_closed(&mut self, fx: &mut Effects<C, P>) {
+        self.slots -= 1;
+        if self.slots == 0 && self.dialing == 0 {
+            // They were kept for waiters whom a connection could have served. There is none now.
+            self.failures.clear();
+        }
+        self.serve(fx);
+    }
+
+    /// A connection's driver has ended: nothing more can be sent on it.
+    pub(crate) fn driver_ended(&mut self, id: u64, fx: &mut Effects<C, P>) {
+        self.take_out(id, fx);
+        self.serve(fx);
+    }
+
+    /// The peer's limit on streams, as of now.
+    pub(crate) fn set_stream_limit(&mut self, id: u64, limit: usize, fx: &mut Effects<C, P>) {
+        self.streams.set_limit(id, limit);
+        self.serve(fx);
+    }
+
+    /// Bytes arrived on a connection that was not trusted for want of them.
+    pub(crate) fn revived(&mut self, fx: &mut Effects<C, P>) {
+        self.serve(fx);
+    }
+
+    /// A request timed out on a shared connection: it gets no stream until bytes arrive on it.
+    pub(crate) fn suspect(&mut self, id: u64, fx: &mut Effects<C, P>) {
+        self.streams.suspect(id);
+        self.serve(fx);
+    }
+
+    /// A connection has lived long enough: it closes at once, or when it comes back.
+    pub(crate) fn retire(&mut self, id: u64, fx: &mut Effects<C, P>) {
+        if self.idle.iter().any(|idle| idle.handle.id() == id) {
+            self.take_out(id, fx);
+        }
+        self.drain(id, fx);
+    }
+
+    /// Takes a shared connection out of use; it closes when its last stream has ended.
+    pub(crate) fn drain(&mut self, id: u64, fx: &mut Effects<C, P>) {
+        fx.idle_change += self.streams.drain(id, fx);
+        self.serve(fx);
+    }
+
+    // ---- permits ----
+
+    /// A permit that was asked for is there at once.
+    pub(crate) fn permit_granted(&mut self, permit: P, fx: &mut Effects<C, P>) {
+        self.asking -= 1;
+        self.keep_permit(permit, fx);
+    }
+
+    /// A permit that was asked for has to be waited for.
+    pub(crate) fn permit_queued(&mut self, ticket: Ticket, fx: &mut Effects<C, P>) {
+        self.asking -= 1;
+        match self.early.iter().position(|early| *early == ticket) {
+            Some(at) => {
+                self.early.swap_remove(at);
+            }
+            None => self.asked.push(ticket),
+        }
+        self.plan(fx);
+    }
+
+    /// The line for permits has reached this origin.
+    pub(crate) fn permit_arrived(&mut self, ticket: Ticket, permit: P, fx: &mut Effects<C, P>) {
+        match self.asked.iter().position(|asked| *asked == ticket) {
+            Some(at) => {
+                self.asked.remove(at);
+            }
+            None => self.early.push(ticket),
+        }
+        self.keep_permit(permit, fx);
+    }
+
+    fn keep_permit(&mut self, permit: P, fx: &mut Effects<C, P>) {
+        self.spare.push(permit);
+        self.plan(fx);
+        if !self.spare.is_empty() {
+            self.wake_head(fx);
+        }
+    }
+
+    // ---- idle connections ----
+
+    /// Whether connection `id`, at `now`, has idled for as long as it may.
+    pub(crate) fn sweep(
+        &mut self,
+        id: u64,
+        timeout: Duration,
+        now: Instant,
+        fx: &mut Effects<C, P>,
+    ) -> Sweep {
+        let idle = self.idle.iter().find(|idle| idle.handle.id() == id);
+        let (since, timeout) = match (idle, self.streams.idle_since(id)) {
+            (Some(idle), _) => (
+                idle.since,
+                idle.handle
+                    .idle_timeout()
+                    .map_or(timeout, |t| t.min(timeout)),
+            ),
+            (None, Some(since)) => (since, timeout),
+            // In use: it comes back at `now` at the earliest.
+            (None, None) => return Sweep::CheckAt(now + timeout),
+        };
+        if now.saturating_duration_since(since) < timeout {
+            return Sweep::CheckAt(since + timeout);
+        }
+        self.take_out(id, fx);
+        Sweep::Expired
+    }
+
+    /// Since when the origin's least recently used idle connection has idled.
+    pub(crate) fn oldest_idle(&self) -> Option<Instant> {
+        let exclusive = self.idle.front().map(|idle| idle.since);
+        let shared = self.streams.oldest_idle().map(|(since, _)| since);
+        match (exclusive, shared) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Takes out the least recently used idle connection; returns its number.
+    pub(crate) fn evict_oldest(&mut self, fx: &mut Effects<C, P>) -> Option<u64> {
+        let exclusive = self.idle.front().map(|idle| (idle.since, idle.handle.id()));
+        let shared = self.streams.oldest_idle();
+        let (_, id) = match (exclusive, shared) {
+            (Some(a), Some(b)) => {
+                if a.0 <= b.0 {
+                    a
+                } else {
+                    b
+                }
+            }
+            (a, b) => a.or(b)?,
+        };
+        self.take_out(id, fx);
+        self.serve(fx);
+        Some(id)
+    }
+
+    /// The index found this origin without idle connections and dropped its entry.
+    pub(crate) fn unlist(&mut self) {
+        self.listed = false;
+    }
+
+    // ---- the whole ----
+
+    /// Since when the head of the queue waits.
+    pub(crate) fn head_since(&self) -> Option<Instant> {
+        self.waiters.front().map(|waiter| waiter.since)
+    }
+
+    /// Refuses newcomers, fails all who wait and closes what is idle; returns how many waited.
+    pub(crate) fn close(&mut self, fx: &mut Effects<C, P>) -> usize {
+        self.closed = true;
+        let failed = self.waiters.len();
+        while let Some((_, waiter)) = self.waiters.detach_front() {
+            let error = Error::new(ErrorKind::Shutdown).with_phase(Phase::Acquire);
+            waiter.grant = Some(Err(error));
+            fx.wake.extend(waiter.waker.take());
+        }
+        while self.evict_oldest(fx).is_some() {}
+        for id in self.streams.ids() {
+            fx.idle_change += self.streams.drain(id, fx);
+        }
+        self.serve(fx);
+        failed
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let idle = self.idle.len() + self.settling.len() + self.streams.idle_count();
+        Counts {
+            dialing: self.dialing,
+            active: (self.slots - self.dialing).saturating_sub(idle),
+            idle,
+            waiting: self.waiters.len(),
+            streams: self.streams.in_use(),
+        }
+    }
+
+    /// Whether there is nothing here that would be lost with it.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.slots == 0 && self.waiters.is_empty() && self.spare.is_empty() && self.asking == 0
+    }
+
+    /// The limit that keeps the head waiting is the one on all connections, not the origin's.
+    pub(crate) fn is_short_of_permits(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    // ---- the one operation ----
+
+    /// Serves the head of the queue as long as there is something to serve it with, then plans
+    /// the dials for those who are left.
+    fn serve(&mut self, fx: &mut Effects<C, P>) {
+        while !self.waiters.is_empty() {
+            let Some(handle) = self.take_usable(fx) else {
+                break;
+            };
+            self.grant_head(Ok(handle), fx);
+        }
+        self.plan(fx);
+    }
+
+    fn grant_head(&mut self, grant: Result<C, Error>, fx: &mut Effects<C, P>) {
+        if let Some((_, waiter)) = self.waiters.detach_front() {
+            waiter.grant = Some(grant);
+            fx.wake.extend(waiter.waker.take());
+        }
+    }
+
+    fn take_usable(&mut self, fx: &mut Effects<C, P>) -> Option<C> {
+        while let Some(idle) = self.idle.pop_back() {
+            fx.idle_change -= 1;
+            if idle.handle.is_ready() && !idle.handle.is_spent() {
+                return Some(idle.handle);
+            }
+            fx.close.push(idle.handle);
+        }
+        let (handle, idle_change) = self.streams.take()?;
+        fx.idle_change += idle_change;
+        Some(handle)
+    }
+
+    /// Asks for the permits that are missing, gives back those that are too many.
+    fn plan(&mut self, fx: &mut Effects<C, P>) {
+        let needed = self.dials_needed();
+        let have = self.spare.len() + self.asking + self.asked.len();
+        if have < needed {
+            self.asking += needed - have;
+            fx.ask += needed - have;
+            return;
+        }
+        for _ in needed..have {
+            if let Some(ticket) = self.asked.pop() {
+                fx.withdraw.push(ticket);
+            } else if let Some(permit) = self.spare.pop() {
+                fx.release.push(permit);
+            }
+        }
+    }
+
+    /// How many dials should begin beyond those under way.
+    fn dials_needed(&self) -> usize {
+        let room = self.limits.connections.saturating_sub(self.slots);
+        let unserved = self.waiters.len().saturating_sub(self.failures.len());
+        match self.sharing {
+            Sharing::Exclusive => unserved.saturating_sub(self.dialing).min(room),
+            Sharing::Unknown | Sharing::Shared => {
+                let under_way = self.dialing > 0 || self.streams.any_fresh();
+                if under_way {
+                    0
+                } else {
+                    unserved.min(room).min(1)
+                }
+            }
+        }
+    }
+
+    fn fail_waiters(&mut self, failure: &Failure, fx: &mut Effects<C, P>) {
+        match failure.covers {
+            None => self.grant_head(Err(failure.error.clone()), fx),
+            Some(covers) => {
+                while let Some((ticket, _)) = self.waiters.front_mut() {
+                    if ticket.serial() >= covers {
+                        break;
+                    }
+                    self.grant_head(Err(failure.error.clone()), fx);
+                }
+            }
+        }
+    }
+
+    fn wake_head(&mut self, fx: &mut Effects<C, P>) {
+        if let Some((_, waiter)) = self.waiters.front_mut() {
+            fx.wake.extend(waiter.waker.clone());
+        }
+    }
+
+    fn push_idle(&mut self, handle: C, now: Instant, fx: &mut Effects<C, P>) {
+        self.idle.push_back(Idle { handle, since: now });
+        fx.idle_change += 1;
+    }
+
+    /// Closes what idles beyond the origin's limit and sees to it that the rest is in the index.
+    fn trim(&mut self, now: Instant, fx: &mut Effects<C, P>) {
+        while self.idle.len() > self.limits.idle {
+            if let Some(idle) = self.idle.pop_back() {
+                fx.idle_change -= 1;
+                fx.close.push(idle.handle);
+            }
+        }
+        if !self.listed && (!self.idle.is_empty() || self.streams.idle_count() > 0) {
+            self.listed = true;
+            fx.list = Some(now);
+        }
+    }
+
+    fn take_out(&mut self, id: u64, fx: &mut Effects<C, P>) {
+        if let Some(at) = self.idle.iter().position(|idle| idle.handle.id() == id) {
+            fx.idle_change -= 1;
+            fx.close
+                .extend(self.idle.remove(at).map(|idle| idle.handle));
+        } else if let Some(at) = self.settling.iter().position(|c| c.id() == id) {
+            fx.close.push(self.settling.swap_remove(at));
+        } else {
+            fx.idle_change += self.streams.remove(id, fx);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use standpipe_core::{Body, BoxError, Deadline, Origin, OriginMap};
+use tower_service::Service;
+
+use crate::builder::TransportBuilder;
+use crate::config::PoolLimits;
+use crate::exchange::ResponseFuture;
+use crate::key::DialConfig;
+use crate::pool::{OriginPool, Shared};
+use crate::stats::{self, TransportStats};
+use crate::tls::{Tls, TlsConfig};
+
+/// At this many origins, and at each doubling, those without connections and users are forgotten.
+const FIRST_SWEEP: usize = 64;
+
+/// A bounded, fair pool of HTTP connections, as a service.
+///
+/// It is always ready: a request waits for a connection inside its future, in the order of
+/// arrival, for no longer than the acquire timeout and its [`Deadline`].
+///
+/// # Clone
+///
+/// All clones are one pool. When the last one and the last response body are gone, every
+/// connection is closed and no task is left.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    config: Arc<DialConfig>,
+    pools: OriginMap<Arc<OriginPool>>,
+    sweep_at: std::sync::atomic::AtomicUsize,
+}
+
+impl Default for Transport {
+    /// A transport with the default settings. It needs no runtime before the first request.
+    fn default() -> Self {
+        TransportBuilder::default().build_unchecked()
+    }
+}
+
+impl Transport {
+    /// Sets a transport up.
+    pub fn builder() -> TransportBuilder {
+        TransportBuilder::default()
+    }
+
+    pub(crate) fn new(limits: &PoolLimits, config: Arc<DialConfig>) -> Self {
+        Self::with(Arc::new(Shared::new(limits)), config)
+    }
+
+    fn with(shared: Arc<Shared>, config: Arc<DialConfig>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                shared,
+                config,
+                pools: OriginMap::new(),
+                sweep_at: FIRST_SWEEP.into(),
+            }),
+        }
+    }
+
+    /// The same pool with another TLS identity: both share the limits on connections, and never
+    /// a connection or a TLS session.
+    #[must_use]
+    pub fn with_tls(&self, tls: TlsConfig) -> Self {
+        let mut config = DialConfig::clone(&self.inner.config);
+        config.tls = Tls::new(tls, config.protocol);
+        Self::with(Arc::clone(&self.inner.shared), Arc::new(config))
+    }
+
+    /// The service of one origin: it finds its connections without looking anything up.
+    pub fn origin(&self, origin: &Origin) -> OriginTransport {
+        let pools = &self.inner.pools;
+        let pool = pools
+            .get_origin(origin)
+            .unwrap_or_else(|| pools.insert_if_absent(origin, self.make(origin)));
+        OriginTransport { pool }
+    }
+
+    /// What the pool holds and has done. It takes each origin's lock once.
+    pub fn stats(&self) -> TransportStats {
+        let mut all = TransportStats::default();
+        for pool in self.inner.shared.pools() {
+            let origin = stats::of_pool(&pool);
+            all.total += origin.connections;
+            all.origins.push(origin);
+        }
+        all.origins.sort_by(|a, b| a.origin.cmp(&b.origin));
+        all
+    }
+
+    /// Closes all idle connections.
+    pub fn close_idle(&self) {
+        while self.inner.shared.evict_oldest(false) {}
+    }
+
+    /// Closes the idle connections to `origin`.
+    pub fn close_idle_of(&self, origin: &Origin) {
+        for pool in self.inner.shared.pools() {
+            if pool.key.origin() == origin {
+                while pool.evict_oldest(false) {}
+            }
+        }
+    }
+
+    /// Refuses new requests with [`Shutdown`](standpipe_core::ErrorKind::Shutdown), fails those that
+    /// wait for a connection, and closes what is idle. Requests under way and their bodies go on.
+    /// Returns how many were waiting.
+    pub fn close(&self) -> usize {
+        self.inner.shared.close()
+    }
+
+    fn make(&self, origin: &Origin) -> Arc<OriginPool> {
+        self.forget_unused();
+        self.inner.shared.pool(origin, &self.inner.config)
+    }
+
+    /// Keeps the memory of a pool that meets ever new origins in proportion to those in use.
+    fn forget_unused(&self) {
+        use std::sync::atomic::Ordering::Relaxed;
+        let inner = &self.inner;
+        if inner.pools.len() < inner.sweep_at.load(Relaxed) {
+            return;
+        }
+        for (origin, pool) in inner.pools.snapshot() {
+            drop(pool);
+            // A service or a request under way holds the pool besides the map.
+            inner.pools.remove_if_counted(&origin, |pool, copies| {
+                pool.is_vacant() && Arc::strong_count(pool) == copies
+            });
+        }
+        let next = (2 * inner.pools.len()).max(FIRST_SWEEP);
+        inner.sweep_at.store(next, Relaxed);
+    }
+}
+
+impl<B> Service<Request<B>> for Transport
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        let pools = &self.inner.pools;
+        match pools.get_or_insert_with(request.uri(), |origin| self.make(origin)) {
+            Ok(pool) => ResponseFuture::new(&pool, ours(request)),
+            Err(error) => ResponseFuture::failed(error),
+        }
+    }
+}
+
+/// The part of a [`Transport`] that serves one origin.
+///
+/// It does not look at the request's scheme and authority: a request for another origin is the
+/// caller's mistake. A URI of a path alone will do.
+///
+/// # Clone
+///
+/// Cheap; all clones are one pool.
+#[derive(Clone, Debug)]
+pub struct OriginTransport {
+    pool: Arc<OriginPool>,
+}
+
+impl OriginTransport {
+    /// The origin.
+    pub fn origin(&self) -> &Origin {
+        self.pool.key.origin()
+    }
+}
+
+impl<B> Service<Request<B>> for OriginTransport
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        ResponseFuture::new(&self.pool, ours(request))
+    }
+}
+
+/// The request with our body, which carries the deadline.
+fn ours<B>(request: Request<B>) -> Request<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let deadline = Deadline::of(&request);
+    let mut request = request.map(Body::new);
+    request.body_mut().set_deadline(deadline);
+    request
+}
