@@ -5,6 +5,8 @@ mod classify;
 mod connection;
 mod deadline;
 mod error;
+#[doc(hidden)]
+pub mod oneshot;
 mod origin;
 mod origin_map;
 #[doc(hidden)]

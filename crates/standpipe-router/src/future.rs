@@ -8,7 +8,7 @@ use standpipe_core::{BoxError, Error};
 use tower_service::Service;
 
 use crate::host::Lease;
-use crate::oneshot::Oneshot;
+use standpipe_core::oneshot::Oneshot;
 
 pin_project! {
     /// The future of [`HostRouter`](crate::HostRouter).

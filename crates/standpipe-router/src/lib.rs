@@ -10,7 +10,6 @@ mod layer;
 mod lru;
 mod make_host;
 mod new_host;
-mod oneshot;
 mod router;
 
 pub use builder::HostRouterBuilder;

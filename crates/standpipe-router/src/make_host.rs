@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use tower_service::Service;
 
 use crate::NewHost;
-use crate::oneshot::Oneshot;
+use standpipe_core::oneshot::Oneshot;
 
 /// Makes hosts' services by a `Service<Origin>` whose answer is a service, for those that take
 /// time to make or may fail (tower calls such a service a `MakeService`).

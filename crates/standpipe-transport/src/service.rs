@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use standpipe_core::{Body, BoxError, Deadline, Origin, OriginMap};
+use standpipe_core::{Body, BoxError, Origin, OriginMap};
 use tower_service::Service;
 
 use crate::builder::TransportBuilder;
@@ -20,7 +20,7 @@ const FIRST_SWEEP: usize = 64;
 /// A bounded, fair pool of HTTP connections, as a service.
 ///
 /// It is always ready: a request waits for a connection inside its future, in the order of
-/// arrival, for no longer than the acquire timeout and its [`Deadline`].
+/// arrival, for no longer than the acquire timeout and its [`Deadline`](standpipe_core::Deadline).
 ///
 /// # Clone
 ///
@@ -158,7 +158,7 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let pools = &self.inner.pools;
         match pools.get_or_insert_with(request.uri(), |origin| self.make(origin)) {
-            Ok(pool) => ResponseFuture::new(&pool, ours(request)),
+            Ok(pool) => ResponseFuture::new(&pool, Body::for_request(request)),
             Err(error) => ResponseFuture::failed(error),
         }
     }
@@ -198,18 +198,6 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        ResponseFuture::new(&self.pool, ours(request))
+        ResponseFuture::new(&self.pool, Body::for_request(request))
     }
-}
-
-/// The request with our body, which carries the deadline.
-fn ours<B>(request: Request<B>) -> Request<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    let deadline = Deadline::of(&request);
-    let mut request = request.map(Body::new);
-    request.body_mut().set_deadline(deadline);
-    request
 }

@@ -70,6 +70,19 @@ impl Body {
         }
     }
 
+    /// The request with its body taken by [`new`](Body::new). A [`Deadline`] in its extensions is
+    /// moved into the body.
+    pub fn for_request<B>(request: http::Request<B>) -> http::Request<Self>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let deadline = Deadline::of(&request);
+        let mut request = request.map(Self::new);
+        request.body_mut().deadline = deadline;
+        request
+    }
+
     /// As [`new`](Body::new), for a body that may be complete already: it is asked for its first
     /// frame, and one that ends with that needs no box. Where the body has nothing yet, `cx` is
     /// the one that is woken, so the caller must poll on.

@@ -246,7 +246,7 @@ impl Stage {
 }
 
 impl Acquiring {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Channel, Error>> {
+    fn poll(&self, cx: &Context<'_>) -> Poll<Result<Channel, Error>> {
         self.place.pool.poll_waiter(self.place.ticket, cx)
     }
 

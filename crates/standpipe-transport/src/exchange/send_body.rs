@@ -48,10 +48,9 @@ impl HttpBody for SendBody {
             return Poll::Ready(frame);
         };
         let length = match &frame {
-            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
-            Some(Err(_)) => 0,
             None if *left > 0 => return Poll::Ready(Some(Err(wrong("shorter")))),
-            None => 0,
+            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(_)) | None => 0,
         };
         match left.checked_sub(length) {
             Some(rest) => {

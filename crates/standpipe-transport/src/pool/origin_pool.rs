@@ -73,7 +73,7 @@ impl OriginPool {
     pub(crate) fn poll_waiter(
         self: &Arc<Self>,
         ticket: Ticket,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Result<Channel, Error>> {
         loop {
             let (found, covers) = {

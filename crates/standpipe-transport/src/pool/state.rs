@@ -182,7 +182,7 @@ impl<C: Handle, P> State<C, P> {
     pub(crate) fn poll_waiter(
         &mut self,
         ticket: Ticket,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Found<C, P>> {
         let Some(waiter) = self.waiters.get_mut(ticket) else {
             let gone = Error::new(ErrorKind::Other).with_message("polled after completion");

@@ -1,26 +1,35 @@
+//! Driving a service whose readiness cannot be waited for beforehand.
+//!
+//! This module is for the crates of this workspace and is no part of the stable interface.
+
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use standpipe_core::BoxError;
 use tower_service::Service;
+
+use crate::BoxError;
 
 pin_project! {
     /// Waits for the service's readiness, calls it and waits for its answer.
     #[project = StateProj]
-    pub(crate) enum Oneshot<S, R>
+    pub enum Oneshot<S, R>
     where
         S: Service<R>,
     {
+        /// The service is not ready yet.
         Waiting { service: S, request: Option<R> },
+        /// The service was called.
         Called { #[pin] future: S::Future },
+        /// The answer was given.
         Done,
     }
 }
 
 impl<S: Service<R>, R> Oneshot<S, R> {
-    pub(crate) fn new(service: S, request: R) -> Self {
+    /// Calls `service` with `request` once it is ready.
+    pub fn new(service: S, request: R) -> Self {
         Self::Waiting {
             service,
             request: Some(request),

@@ -1,0 +1,129 @@
+//! What is refused, at the earliest point and by name.
+
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use standpipe_core::{Error, ErrorKind, Origin, Phase};
+
+use super::{HostConfig, PoolConfig};
+
+impl PoolConfig {
+    /// Checks the fields that the layers below do not check themselves.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let durations = [
+            ("idle_timeout", self.idle_timeout),
+            ("max_connection_lifetime", self.max_connection_lifetime),
+            ("dial_timeout", self.dial_timeout),
+            ("tls_handshake_timeout", self.tls_handshake_timeout),
+            ("response_header_timeout", self.response_header_timeout),
+            ("body_idle_timeout", self.body_idle_timeout),
+            ("write_idle_timeout", self.write_idle_timeout),
+            ("attempt_timeout", self.attempt_timeout),
+            ("request_timeout", self.request_timeout),
+            ("host_idle_timeout", self.host_idle_timeout),
+        ];
+        for (field, value) in durations {
+            if value == Some(Duration::ZERO) {
+                return Err(refused(field, "0s", "more than zero, or None for no bound"));
+            }
+        }
+        if self.max_hosts == 0 {
+            return Err(refused("max_hosts", 0, "at least 1"));
+        }
+        if self.max_response_bytes == 0 {
+            return Err(refused("max_response_bytes", 0, "at least 1"));
+        }
+        if !(0.0..=1.0).contains(&self.retry_jitter) {
+            return Err(refused("retry_jitter", self.retry_jitter, "from 0 to 1"));
+        }
+        let multiplier = self.retry_multiplier;
+        if !(multiplier >= 1.0 && multiplier.is_finite()) {
+            return Err(refused("retry_multiplier", multiplier, "at least 1"));
+        }
+        if self.initial_retry_delay > self.max_retry_delay {
+            let allowed = format!(
+                "at most max_retry_delay, which is {:?}",
+                self.max_retry_delay
+            );
+            let value = format!("{:?}", self.initial_retry_delay);
+            return Err(refused("initial_retry_delay", value, &allowed));
+        }
+        Ok(())
+    }
+
+    /// The headers that every request has unless it sets them itself.
+    pub(crate) fn headers(&self) -> Result<HeaderMap, Error> {
+        let mut headers = HeaderMap::new();
+        if let Some(agent) = &self.user_agent {
+            let value = HeaderValue::from_str(agent).map_err(|_| {
+                refused(
+                    "user_agent",
+                    format!("{agent:?}"),
+                    "visible ASCII characters",
+                )
+            })?;
+            headers.insert(http::header::USER_AGENT, value);
+        }
+        Ok(headers)
+    }
+}
+
+impl HostConfig {
+    /// The default headers on top of `base`. A value is not repeated in an error: it may be a
+    /// secret.
+    pub(crate) fn headers(&self, host: &str, base: &HeaderMap) -> Result<HeaderMap, Error> {
+        let mut headers = base.clone();
+        let mut own = HeaderMap::new();
+        for (name, value) in &self.default_headers {
+            let field = format!("default_headers of host {host}");
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| refused(&field, format!("{name:?}"), "a header name"))?;
+            let mut value = HeaderValue::from_str(value).map_err(|_| {
+                let shown = format!("the value of {name}");
+                refused(&field, shown, "visible ASCII characters and spaces")
+            })?;
+            value.set_sensitive(is_secret(&name));
+            own.append(name, value);
+        }
+        for name in own.keys() {
+            headers.remove(name);
+        }
+        headers.extend(own);
+        Ok(headers)
+    }
+
+    pub(crate) fn check(&self, host: &str) -> Result<(), Error> {
+        if self.attempt_timeout == Some(Duration::ZERO) {
+            let field = format!("attempt_timeout of host {host}");
+            return Err(refused(&field, "0s", "more than zero"));
+        }
+        Ok(())
+    }
+}
+
+/// The host name that a setting is for, as origins spell it.
+pub(crate) fn host_name(name: &str) -> Result<String, Error> {
+    let parsed = Origin::parse(&format!("http://{name}/"));
+    match parsed {
+        Ok(origin) if origin.port() == 80 && !name.contains([':', '/', '?', '#']) => {
+            Ok(origin.host().to_owned())
+        }
+        Ok(origin) if name.starts_with('[') && name.ends_with(']') => Ok(origin.host().to_owned()),
+        _ => Err(refused(
+            "host",
+            format!("{name:?}"),
+            "a host name without scheme, port and path",
+        )),
+    }
+}
+
+fn is_secret(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.contains("auth") || name.contains("key") || name.contains("token") || name == "cookie"
+}
+
+pub(crate) fn refused(field: &str, value: impl std::fmt::Display, allowed: &str) -> Error {
+    Error::new(ErrorKind::Config)
+        .with_phase(Phase::Check)
+        .with_message(format!("{field} is {value}, but must be {allowed}"))
+}

@@ -1,0 +1,47 @@
+use std::time::Duration;
+
+/// Settings of one host, on top of the pool's.
+///
+/// ```
+/// use standpipe::{HostConfig, Pool};
+/// use std::time::Duration;
+///
+/// let pool = Pool::builder()
+///     .host("api.example.com", HostConfig::new()
+///         .default_header("x-api-version", "2")
+///         .attempt_timeout(Duration::from_secs(10)))
+///     .build()
+///     .unwrap();
+/// # drop(pool);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct HostConfig {
+    /// Headers that requests to this host have unless they set them themselves. They never reach
+    /// another host.
+    pub default_headers: Vec<(String, String)>,
+    /// In place of the pool's attempt timeout.
+    pub attempt_timeout: Option<Duration>,
+}
+
+impl HostConfig {
+    /// Settings that change nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a header to those that requests have unless they set them themselves. Whether it is
+    /// one is checked when the pool is built.
+    #[must_use]
+    pub fn default_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.default_headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the attempt timeout of this host.
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = Some(timeout);
+        self
+    }
+}

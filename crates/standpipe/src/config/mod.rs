@@ -1,0 +1,91 @@
+//! Settings as plain data.
+
+pub(crate) mod check;
+mod host;
+mod presets;
+
+use std::time::Duration;
+
+use standpipe_transport::Protocol;
+
+pub use host::HostConfig;
+
+/// The settings of a [`Pool`](crate::Pool). Each field has its default at its documentation;
+/// [`shared`](PoolConfig::shared) is another preset.
+///
+/// An `Option` of `None` sets no bound.
+///
+/// ```
+/// use standpipe::{Pool, PoolConfig};
+/// use std::time::Duration;
+///
+/// let mut config = PoolConfig::default();
+/// config.request_timeout = Some(Duration::from_secs(20));
+/// config.max_connections_per_host = 32;
+/// let pool = Pool::builder().config(config).build().unwrap();
+/// # drop(pool);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PoolConfig {
+    /// Connections to one host: dialling, active and idle. Default 100.
+    pub max_connections_per_host: usize,
+    /// Connections in all. Default: no limit.
+    pub max_connections: Option<usize>,
+    /// Idle connections to one host. Default 10.
+    pub max_idle_per_host: usize,
+    /// Idle connections in all; beyond it the least recently used goes. Default 100.
+    pub max_idle: usize,
+    /// Requests that may wait for a connection to one host. Default: no limit.
+    pub max_waiting_per_host: Option<usize>,
+    /// How long a connection may idle. Default 90 s.
+    pub idle_timeout: Option<Duration>,
+    /// How long a connection may be used, give or take a tenth. Default: no limit.
+    pub max_connection_lifetime: Option<Duration>,
+    /// How long a request may wait for a connection. Default: no limit of its own.
+    pub acquire_timeout: Option<Duration>,
+    /// How long opening a connection may take: the name, TCP and any proxy. Default 30 s.
+    pub dial_timeout: Option<Duration>,
+    /// How long the TLS handshake may take. Default 10 s.
+    pub tls_handshake_timeout: Option<Duration>,
+    /// How long the response head may take once the request has a connection. Default 60 s.
+    pub response_header_timeout: Option<Duration>,
+    /// The longest silence within a response body. Default: no limit of its own.
+    pub body_idle_timeout: Option<Duration>,
+    /// The longest time that the server may take no bytes of a request. Default: no limit.
+    pub write_idle_timeout: Option<Duration>,
+    /// How long one attempt may take up to its response head, its wait for a connection included.
+    /// Default: no limit of its own.
+    pub attempt_timeout: Option<Duration>,
+    /// How long the whole may take: queueing, all attempts and the response body. Default 120 s.
+    pub request_timeout: Option<Duration>,
+    /// How often a failed request is tried again. Default 3. Takes effect with the retry layer.
+    pub max_retries: u32,
+    /// The wait before the first retry. Default 1 s. Takes effect with the retry layer.
+    pub initial_retry_delay: Duration,
+    /// The longest wait between retries. Default 30 s. Takes effect with the retry layer.
+    pub max_retry_delay: Duration,
+    /// By how much the wait grows from retry to retry. Default 2.0. Takes effect with the retry
+    /// layer.
+    pub retry_multiplier: f64,
+    /// The share of a wait that is drawn at random on top of it, from 0 to 1. Default 0.1. Takes
+    /// effect with the retry layer.
+    pub retry_jitter: f64,
+    /// How many redirects are followed; `None` follows none. Default 10. Takes effect with the
+    /// redirect layer.
+    pub max_redirects: Option<u32>,
+    /// Whether requests are measured. Default true. Takes effect with the metrics layer.
+    pub metrics: bool,
+    /// Hosts whose stacks are kept; beyond it the least recently used idle one goes. Default
+    /// 10,000.
+    pub max_hosts: usize,
+    /// How long the stack of a host is kept after its last request. Default 1 h.
+    pub host_idle_timeout: Option<Duration>,
+    /// The largest response body that `bytes()`, `text()` and `json()` read, in bytes. Default
+    /// 64 MiB.
+    pub max_response_bytes: u64,
+    /// The `User-Agent` of requests that have none. Default: none is sent.
+    pub user_agent: Option<String>,
+    /// Which HTTP versions are spoken. Default: HTTP/2 where TLS negotiates it, else HTTP/1.1.
+    pub protocol: Protocol,
+}

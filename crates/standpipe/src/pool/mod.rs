@@ -1,0 +1,161 @@
+//! The pool as its users see it.
+
+mod erased;
+mod future;
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use standpipe_core::{Body, BoxError, Error, Origin};
+use standpipe_transport::{Transport, TransportStats};
+use tower_service::Service;
+
+use crate::stack::Stack;
+use crate::{IntoUri, PoolBuilder, PoolConfig, RequestBuilder};
+use erased::{BoxFuture, Erased};
+pub use future::PoolFuture;
+
+/// An HTTP client: a bounded connection pool with per-host routing and timeouts, put together and
+/// boxed once.
+///
+/// It is also a tower service over any request body: see its [`Service`] implementation.
+///
+/// # Clone
+///
+/// Cheap; all clones are one pool. Keep one for the life of the program. When the last clone and
+/// the last response are gone, every connection is closed.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), standpipe::Error> {
+/// let pool = standpipe::Pool::new();
+/// let text = pool.get("https://example.com/").send().await?.text().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Pool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    service: Box<dyn Erased>,
+    transport: Transport,
+    config: PoolConfig,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Pool {
+    /// A pool with the default settings. It cannot fail and needs no runtime; whether TLS works is
+    /// told by the first https request.
+    pub fn new() -> Self {
+        match PoolBuilder::default().build() {
+            Ok(pool) => pool,
+            Err(error) => unreachable!("the default settings are in order: {error}"),
+        }
+    }
+
+    /// Sets a pool up.
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::default()
+    }
+
+    pub(crate) fn of(stack: Stack, transport: Transport, config: PoolConfig) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                service: Box::new(stack),
+                transport,
+                config,
+            }),
+        }
+    }
+
+    /// Begins a GET request. A URL that is none is told by [`send`](RequestBuilder::send).
+    pub fn get(&self, url: impl IntoUri) -> RequestBuilder {
+        self.request(Method::GET, url)
+    }
+
+    /// Begins a POST request.
+    pub fn post(&self, url: impl IntoUri) -> RequestBuilder {
+        self.request(Method::POST, url)
+    }
+
+    /// Begins a request of any method.
+    pub fn request(&self, method: Method, url: impl IntoUri) -> RequestBuilder {
+        RequestBuilder::new(self.clone(), method, url.into_uri())
+    }
+
+    /// Sends a request that was made elsewhere. The body comes back as it is, without a limit.
+    ///
+    /// # Errors
+    ///
+    /// As [`RequestBuilder::send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives its connection and its place in the queue back.
+    pub fn execute<B>(&self, request: Request<B>) -> PoolFuture
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        PoolFuture::new(self.call_erased(Body::for_request(request)))
+    }
+
+    /// The settings in force.
+    pub fn config(&self) -> &PoolConfig {
+        &self.inner.config
+    }
+
+    /// What the connection pool holds and has done.
+    pub fn stats(&self) -> TransportStats {
+        self.inner.transport.stats()
+    }
+
+    /// Closes all idle connections.
+    pub fn close_idle(&self) {
+        self.inner.transport.close_idle();
+    }
+
+    /// Closes the idle connections to `origin`.
+    pub fn close_idle_of(&self, origin: &Origin) {
+        self.inner.transport.close_idle_of(origin);
+    }
+
+    fn call_erased(&self, request: Request<Body>) -> BoxFuture {
+        self.inner.service.call(request)
+    }
+}
+
+/// Always ready: a request waits inside its future.
+impl<B> Service<Request<B>> for Pool
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Error;
+    type Future = PoolFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> PoolFuture {
+        self.execute(request)
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("config", &self.inner.config)
+            .finish_non_exhaustive()
+    }
+}

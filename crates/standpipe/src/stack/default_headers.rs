@@ -1,0 +1,67 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, Request};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Makes [`DefaultHeaders`].
+#[derive(Clone, Debug)]
+pub struct DefaultHeadersLayer {
+    headers: Option<Arc<HeaderMap>>,
+}
+
+impl DefaultHeadersLayer {
+    /// Adds `headers` to requests that do not set them.
+    pub fn new(headers: Arc<HeaderMap>) -> Self {
+        Self {
+            headers: (!headers.is_empty()).then_some(headers),
+        }
+    }
+}
+
+impl<S> Layer<S> for DefaultHeadersLayer {
+    type Service = DefaultHeaders<S>;
+
+    fn layer(&self, inner: S) -> DefaultHeaders<S> {
+        DefaultHeaders {
+            inner,
+            headers: self.headers.clone(),
+        }
+    }
+}
+
+/// Adds headers to requests that do not set them; a header that a request has, with whatever
+/// values, stays as it is.
+#[derive(Clone, Debug)]
+pub struct DefaultHeaders<S> {
+    inner: S,
+    headers: Option<Arc<HeaderMap>>,
+}
+
+impl<S, B> Service<Request<B>> for DefaultHeaders<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        if let Some(defaults) = &self.headers {
+            let headers = request.headers_mut();
+            for name in defaults.keys() {
+                if !headers.contains_key(name) {
+                    for value in defaults.get_all(name) {
+                        headers.append(name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        self.inner.call(request)
+    }
+}
