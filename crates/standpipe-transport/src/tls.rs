@@ -199,7 +199,7 @@ pub(crate) struct Tls(Arc<Inner>);
 struct Inner {
     config: TlsConfig,
     protocol: Protocol,
-    built: OnceLock<Result<Arc<ClientConfig>, Error>>,
+    built: OnceLock<Arc<ClientConfig>>,
 }
 
 impl Tls {
@@ -220,7 +220,7 @@ impl Tls {
     /// runtime's own threads.
     pub(crate) async fn client_config(&self) -> Result<Arc<ClientConfig>, Error> {
         if let Some(built) = self.0.built.get() {
-            return built.clone();
+            return Ok(Arc::clone(built));
         }
         let inner = Arc::clone(&self.0);
         let build = move || inner.build();
@@ -239,9 +239,11 @@ impl Tls {
 }
 
 impl Inner {
+    /// A failure is not kept: the next dial tries again.
     fn build(&self) -> Result<Arc<ClientConfig>, Error> {
-        let build = || self.config.build(self.protocol).map(Arc::new);
-        self.built.get_or_init(build).clone()
+        let config = Arc::new(self.config.build(self.protocol)?);
+        // Where two dials meet, both go on with the one that was first, and share its sessions.
+        Ok(Arc::clone(self.built.get_or_init(|| config)))
     }
 }
 

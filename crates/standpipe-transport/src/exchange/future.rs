@@ -14,7 +14,7 @@ use standpipe_core::{Body, BoxError, Deadline, Error, ErrorKind, Phase, RequestS
 use tokio::time::{Instant, Sleep};
 
 use super::lease::{Hold, Lease};
-use super::receive::ReceiveBody;
+use super::receive::{ReceiveBody, Upload};
 use super::request::{self, Taken};
 use super::{SendBody, fault};
 use crate::conn::Channel;
@@ -150,8 +150,8 @@ impl Stage {
     fn send(pool: Arc<OriginPool>, channel: Channel, outgoing: Outgoing) -> Self {
         let mut lease = Lease::new(channel, pool);
         let shared = lease.is_shared();
-        let streams = shared && !outgoing.request.body().is_buffered();
-        let hold = streams.then(Arc::<Hold>::default);
+        let uploads = !outgoing.request.body().is_buffered();
+        let hold = uploads.then(Arc::<Hold>::default);
         let connect = *outgoing.request.method() == Method::CONNECT;
         let (request, taken) = request::prepare(
             outgoing.request,
@@ -338,7 +338,11 @@ impl Accepted {
         let mut body = if ended {
             Body::empty()
         } else {
-            Body::poll_new(ReceiveBody::new(incoming, lease, hold, idle_timeout), cx)
+            let upload = hold.map(|hold| Upload {
+                hold,
+                refused: status.is_client_error() || status.is_server_error(),
+            });
+            Body::poll_new(ReceiveBody::new(incoming, lease, upload, idle_timeout), cx)
         };
         body.set_connection_info(Some(info));
         Response::from_parts(head, body)

@@ -112,8 +112,8 @@ impl Drop for Lease {
     }
 }
 
-/// Where the lease of a stream waits when the response has ended and the upload has not: a stream
-/// has its place until both have.
+/// Where the lease waits when the response has ended and the upload has not: a connection, or a
+/// stream, is free when both have.
 #[derive(Debug, Default)]
 pub(crate) struct Hold {
     lease: Mutex<Option<Lease>>,

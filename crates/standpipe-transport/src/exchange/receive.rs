@@ -16,12 +16,27 @@ use super::lease::{Hold, Lease};
 /// How much of an abandoned body is read to save its connection, where it is there already.
 const DRAIN: usize = 64 * 1024;
 
+/// A request body that may still be on its way while the response is read.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    pub(crate) hold: Arc<Hold>,
+    /// The response is an error: nobody wants the rest of the upload.
+    pub(crate) refused: bool,
+}
+
+impl Upload {
+    fn has_ended(&self) -> bool {
+        // The body itself holds the other reference, and hyper drops it at its end.
+        Arc::strong_count(&self.hold) == 1
+    }
+}
+
 /// A response body with the lease of its connection.
 #[derive(Debug)]
 pub(crate) struct ReceiveBody {
     incoming: Incoming,
     lease: Option<Lease>,
-    hold: Option<Arc<Hold>>,
+    upload: Option<Upload>,
     idle_timeout: Option<Duration>,
     /// Runs while the caller waits for the peer, and at no other time: a slow reader is not
     /// the peer's silence.
@@ -32,13 +47,13 @@ impl ReceiveBody {
     pub(crate) fn new(
         incoming: Incoming,
         lease: Option<Lease>,
-        hold: Option<Arc<Hold>>,
+        upload: Option<Upload>,
         idle_timeout: Option<Duration>,
     ) -> Self {
         Self {
             incoming,
             lease,
-            hold,
+            upload,
             idle_timeout,
             silence: None,
         }
@@ -49,8 +64,13 @@ impl ReceiveBody {
         let Some(lease) = self.lease.take() else {
             return;
         };
-        match self.hold.take() {
-            Some(hold) => hold.keep(lease),
+        match self.upload.take() {
+            // An HTTP/1.1 connection can be used again only after the whole upload; where the
+            // answer is an error, closing it costs less.
+            Some(upload) if upload.refused && !upload.has_ended() && !lease.is_shared() => {
+                drop(lease);
+            }
+            Some(upload) => upload.hold.keep(lease),
             None => lease.finish(),
         }
     }

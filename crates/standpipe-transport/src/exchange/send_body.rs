@@ -14,7 +14,7 @@ pub(crate) struct SendBody {
     body: Body,
     /// Bytes still to come, where the head declares a length for a body that has none of its own.
     declared: Option<u64>,
-    /// Keeps the stream's place while the upload outlives the response.
+    /// Keeps the lease while the upload outlives the response.
     hold: Option<Arc<Hold>>,
 }
 

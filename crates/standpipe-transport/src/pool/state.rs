@@ -179,11 +179,7 @@ impl<C: Handle, P> State<C, P> {
     }
 
     /// A waiter looks at its place. After `Pending` it is woken.
-    pub(crate) fn poll_waiter(
-        &mut self,
-        ticket: Ticket,
-        cx: &Context<'_>,
-    ) -> Poll<Found<C, P>> {
+    pub(crate) fn poll_waiter(&mut self, ticket: Ticket, cx: &Context<'_>) -> Poll<Found<C, P>> {
         let Some(waiter) = self.waiters.get_mut(ticket) else {
             let gone = Error::new(ErrorKind::Other).with_message("polled after completion");
             return Poll::Ready(Found::Grant(Err(gone)));
