@@ -188,11 +188,20 @@ impl<T> WaitQueue<T> {
 
     /// All who wait, longest first.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        let mut at = self.head;
+        self.tickets().map(|(_, value)| value)
+    }
+
+    /// All who wait with their tickets, longest first.
+    pub fn tickets(&self) -> impl Iterator<Item = (Ticket, &T)> {
+        let mut slot = self.head;
         std::iter::from_fn(move || {
-            let node = self.nodes.get(at as usize)?;
-            at = node.next;
-            node.value.as_ref()
+            let node = self.nodes.get(slot as usize)?;
+            let ticket = Ticket {
+                slot,
+                serial: node.serial,
+            };
+            slot = node.next;
+            node.value.as_ref().map(|value| (ticket, value))
         })
     }
 

@@ -163,8 +163,8 @@ impl AsyncWrite for PooledIo {
 
 impl Drop for PooledIo {
     fn drop(&mut self) {
-        if self.meta.yields_permit() {
-            self.slot.set_yielding();
+        if self.meta.is_evicted() {
+            self.slot.set_evicted();
         }
     }
 }

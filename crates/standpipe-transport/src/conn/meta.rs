@@ -27,7 +27,7 @@ pub(crate) struct ConnMeta {
     written: AtomicU64,
     retired: AtomicBool,
     closing: AtomicBool,
-    yielding: AtomicBool,
+    evicted: AtomicBool,
     settling: AtomicBool,
     suspect: AtomicBool,
     fault: AtomicU8,
@@ -46,7 +46,7 @@ impl ConnMeta {
             written: AtomicU64::new(0),
             retired: AtomicBool::new(false),
             closing: AtomicBool::new(false),
-            yielding: AtomicBool::new(false),
+            evicted: AtomicBool::new(false),
             settling: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
             fault: AtomicU8::new(Fault::None as u8),
@@ -111,13 +111,13 @@ impl ConnMeta {
         self.closing.load(Ordering::Acquire)
     }
 
-    /// Marks the permit as promised to another origin.
-    pub(crate) fn yield_permit(&self) {
-        self.yielding.store(true, Ordering::Relaxed);
+    /// Marks the connection as closed for the line of those short of a permit.
+    pub(crate) fn set_evicted(&self) {
+        self.evicted.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn yields_permit(&self) -> bool {
-        self.yielding.load(Ordering::Relaxed)
+    pub(crate) fn is_evicted(&self) -> bool {
+        self.evicted.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_fault(&self, fault: Fault) {

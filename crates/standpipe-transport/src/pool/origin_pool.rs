@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use standpipe_core::queue::Ticket;
 use standpipe_core::sync::Mutex;
+use standpipe_core::sync::atomic::AtomicUsize;
 use standpipe_core::{Error, ErrorKind, Phase};
 use tokio::time::Instant;
 
@@ -26,6 +27,8 @@ pub(crate) struct OriginPool {
     pub(crate) config: Arc<DialConfig>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) counters: Counters,
+    /// Permits in this origin's hands, for the line to see without this origin's lock.
+    held: AtomicUsize,
     state: Mutex<Locked>,
 }
 
@@ -42,6 +45,7 @@ impl OriginPool {
             config,
             shared,
             counters: Counters::default(),
+            held: AtomicUsize::new(0),
             state,
         }
     }
@@ -116,10 +120,9 @@ impl OriginPool {
     /// connection that comes back is closed, and its permit goes there.
     fn yields(self: &Arc<Self>, channel: &Channel) -> bool {
         let head = self.state.lock().head_since();
-        if !self.shared.total.begin_yield(head) {
+        if !self.shared.total.begin_yield(self, head) {
             return false;
         }
-        channel.meta.yield_permit();
         if channel.is_shared() {
             let id = channel.id();
             self.with(|state, fx| state.drain(id, fx));
@@ -182,12 +185,12 @@ impl OriginPool {
     }
 
     /// Closes the least recently used idle connection of this origin.
-    pub(crate) fn evict_oldest(self: &Arc<Self>, yielding: bool) -> bool {
+    pub(crate) fn evict_oldest(self: &Arc<Self>, for_line: bool) -> bool {
         self.with(|state, fx| {
             let evicted = state.evict_oldest(fx).is_some();
-            if evicted && yielding {
+            if evicted && for_line {
                 for channel in &fx.close {
-                    channel.meta.yield_permit();
+                    channel.meta.set_evicted();
                 }
             }
             evicted
@@ -272,18 +275,14 @@ impl OriginPool {
         let mut fx = Fx::default();
         // The head's time is the claim's: origins are served in the order of their waiters.
         let since = self.state.lock().head_since().unwrap_or_else(Instant::now);
-        for _ in 0..permits {
-            let answer = self.shared.total.request(self, since);
-            let queued = answer.is_err();
-            {
-                let mut state = self.state.lock();
-                match answer {
-                    Ok(permit) => state.permit_granted(permit, &mut fx),
-                    Err(ticket) => state.permit_queued(ticket, &mut fx),
+        for left in (1..=permits).rev() {
+            match self.shared.total.request(self, since) {
+                Ok(permit) => self.state.lock().permit_granted(permit, &mut fx),
+                Err(ticket) => {
+                    self.state.lock().permit_queued(ticket, left, &mut fx);
+                    self.shared.rebalance();
+                    break;
                 }
-            }
-            if queued {
-                self.shared.rebalance();
             }
         }
         fx
@@ -291,6 +290,10 @@ impl OriginPool {
 }
 
 impl Claimant for OriginPool {
+    fn held(&self) -> &AtomicUsize {
+        &self.held
+    }
+
     fn permit_arrived(self: Arc<Self>, ticket: Ticket, permit: Permit<Self>) {
         self.with(|state, fx| state.permit_arrived(ticket, permit, fx));
     }
@@ -311,8 +314,8 @@ impl Slot {
         }
     }
 
-    pub(crate) fn set_yielding(&mut self) {
-        self.permit.set_yielding();
+    pub(crate) fn set_evicted(&mut self) {
+        self.permit.set_evicted();
     }
 }
 

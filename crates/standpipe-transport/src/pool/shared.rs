@@ -139,9 +139,9 @@ impl Shared {
 
     #[cold]
     fn close_surplus(&self) {
-        while self.total.begin_yield(None) {
+        while self.total.begin_evict() {
             if !self.evict_oldest(true) {
-                self.total.abandon_yield();
+                self.total.abandon_evict();
                 break;
             }
         }
@@ -149,7 +149,7 @@ impl Shared {
     }
 
     /// Closes the least recently used idle connection of all.
-    pub(crate) fn evict_oldest(&self, yielding: bool) -> bool {
+    pub(crate) fn evict_oldest(&self, for_line: bool) -> bool {
         while let Some(entry) = self.index.pop() {
             let Some(pool) = entry.origin.upgrade() else {
                 continue;
@@ -162,7 +162,7 @@ impl Shared {
                 self.index.push(oldest, entry.origin);
                 continue;
             }
-            let evicted = pool.evict_oldest(yielding);
+            let evicted = pool.evict_oldest(for_line);
             if let Some(next) = pool.unlist_unless_idle() {
                 self.index.push(next, entry.origin);
             }

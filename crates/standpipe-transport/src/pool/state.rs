@@ -112,8 +112,8 @@ pub(crate) struct State<C, P> {
     streams: Streams<C>,
     /// Permits with which the next waiter that looks begins a dial.
     spare: Vec<P>,
-    /// Places in the line for a permit.
-    asked: Vec<Ticket>,
+    /// The place in the line for a permit; one, however many are short.
+    asked: Option<Ticket>,
     /// Permits being asked for right now, outside the lock.
     asking: usize,
     /// Places that were served before whoever asked could note them in `asked`.
@@ -139,7 +139,7 @@ impl<C: Handle, P> State<C, P> {
             settling: Vec::new(),
             streams: Streams::new(),
             spare: Vec::new(),
-            asked: Vec::new(),
+            asked: None,
             asking: 0,
             early: Vec::new(),
             dialing: 0,
@@ -273,11 +273,6 @@ impl<C: Handle, P> State<C, P> {
         self.dialing -= 1;
         let covers = (self.sharing != Sharing::Exclusive).then_some(covers);
         self.failures.push(Failure { error, covers });
-        if self.slots == 0 && self.asking + self.asked.len() + self.spare.len() == 0 {
-            for failure in std::mem::take(&mut self.failures) {
-                self.fail_waiters(&failure, fx);
-            }
-        }
         self.serve(fx);
     }
 
@@ -341,25 +336,31 @@ impl<C: Handle, P> State<C, P> {
         self.keep_permit(permit, fx);
     }
 
-    /// A permit that was asked for has to be waited for.
-    pub(crate) fn permit_queued(&mut self, ticket: Ticket, fx: &mut Effects<C, P>) {
-        self.asking -= 1;
+    /// A permit that was asked for has to be waited for, and with it all that were still to be
+    /// asked for.
+    pub(crate) fn permit_queued(&mut self, ticket: Ticket, asking: usize, fx: &mut Effects<C, P>) {
+        self.asking -= asking;
         match self.early.iter().position(|early| *early == ticket) {
             Some(at) => {
                 self.early.swap_remove(at);
             }
-            None => self.asked.push(ticket),
+            // Another thread was faster; one place is enough.
+            None if self.asked.is_some() => fx.withdraw.push(ticket),
+            None => self.asked = Some(ticket),
         }
-        self.plan(fx);
+        if self.asking == 0 {
+            self.early.clear();
+        }
+        self.serve(fx);
     }
 
     /// The line for permits has reached this origin.
     pub(crate) fn permit_arrived(&mut self, ticket: Ticket, permit: P, fx: &mut Effects<C, P>) {
-        match self.asked.iter().position(|asked| *asked == ticket) {
-            Some(at) => {
-                self.asked.remove(at);
-            }
-            None => self.early.push(ticket),
+        if self.asked == Some(ticket) {
+            self.asked = None;
+        } else if self.asking > 0 {
+            // Perhaps of one who is about to note the place. Else it was given up meanwhile.
+            self.early.push(ticket);
         }
         self.keep_permit(permit, fx);
     }
@@ -477,7 +478,7 @@ impl<C: Handle, P> State<C, P> {
 
     /// The limit that keeps the head waiting is the one on all connections, not the origin's.
     pub(crate) fn is_short_of_permits(&self) -> bool {
-        !self.asked.is_empty()
+        self.asked.is_some()
     }
 
     // ---- the one operation ----
@@ -491,7 +492,24 @@ impl<C: Handle, P> State<C, P> {
             };
             self.grant_head(Ok(handle), fx);
         }
+        self.settle_failures(fx);
         self.plan(fx);
+        // The plan may have given up the last permit that was hoped for.
+        if self.settle_failures(fx) {
+            self.plan(fx);
+        }
+    }
+
+    /// Hands dial errors out once nothing is left that could serve the waiters instead.
+    fn settle_failures(&mut self, fx: &mut Effects<C, P>) -> bool {
+        let hoped_for = self.asking + usize::from(self.asked.is_some()) + self.spare.len();
+        if self.failures.is_empty() || self.slots + self.dialing + hoped_for > 0 {
+            return false;
+        }
+        for failure in std::mem::take(&mut self.failures) {
+            self.fail_waiters(&failure, fx);
+        }
+        true
     }
 
     fn grant_head(&mut self, grant: Result<C, Error>, fx: &mut Effects<C, P>) {
@@ -517,18 +535,23 @@ impl<C: Handle, P> State<C, P> {
     /// Asks for the permits that are missing, gives back those that are too many.
     fn plan(&mut self, fx: &mut Effects<C, P>) {
         let needed = self.dials_needed();
-        let have = self.spare.len() + self.asking + self.asked.len();
-        if have < needed {
-            self.asking += needed - have;
-            fx.ask += needed - have;
+        let coming = self.spare.len() + self.asking;
+        if coming + usize::from(self.asked.is_some()) < needed {
+            // Whoever stands in the line has asked for all there is: the next one is asked for
+            // when this one has come.
+            if self.asked.is_none() {
+                self.asking += needed - coming;
+                fx.ask += needed - coming;
+            }
             return;
         }
-        for _ in needed..have {
-            if let Some(ticket) = self.asked.pop() {
-                fx.withdraw.push(ticket);
-            } else if let Some(permit) = self.spare.pop() {
-                fx.release.push(permit);
-            }
+        let mut surplus = coming + usize::from(self.asked.is_some()) - needed;
+        if surplus > 0 && self.asked.is_some() {
+            fx.withdraw.extend(self.asked.take());
+            surplus -= 1;
+        }
+        for _ in 0..surplus {
+            fx.release.extend(self.spare.pop());
         }
     }
 
@@ -597,6 +620,41 @@ impl<C: Handle, P> State<C, P> {
             fx.close.push(self.settling.swap_remove(at));
         } else {
             fx.idle_change += self.streams.remove(id, fx);
+        }
+    }
+}
+
+/// What the tests look at inside.
+#[cfg(test)]
+#[derive(Debug)]
+pub(super) struct Audit {
+    /// Since when those wait who were not served, in the queue's order.
+    pub(super) waiting: Vec<Instant>,
+    /// Idle connections that could serve a request.
+    pub(super) usable: usize,
+    /// Idle connections as `Effects::idle_change` counts them.
+    pub(super) idle: usize,
+    pub(super) slots: usize,
+    pub(super) dialing: usize,
+    pub(super) spare: usize,
+    pub(super) asked: usize,
+    pub(super) failures: usize,
+}
+
+#[cfg(test)]
+impl<C: Handle, P> State<C, P> {
+    pub(super) fn audit(&mut self) -> Audit {
+        let ready = |idle: &&Idle<C>| idle.handle.is_ready() && !idle.handle.is_spent();
+        let usable = self.idle.iter().filter(ready).count();
+        Audit {
+            waiting: self.waiters.iter().map(|waiter| waiter.since).collect(),
+            usable: usable + usize::from(self.streams.any_room()),
+            idle: self.idle.len() + self.streams.idle_count(),
+            slots: self.slots,
+            dialing: self.dialing,
+            spare: self.spare.len(),
+            asked: usize::from(self.asked.is_some()) + self.asking,
+            failures: self.failures.len(),
         }
     }
 }

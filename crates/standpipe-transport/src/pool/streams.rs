@@ -178,4 +178,9 @@ impl<C: Handle> Streams<C> {
     pub(super) fn in_use(&self) -> usize {
         self.all.iter().map(|shared| shared.in_use).sum()
     }
+
+    #[cfg(test)]
+    pub(super) fn any_room(&mut self) -> bool {
+        self.all.iter_mut().any(Shared::has_room)
+    }
 }

@@ -1,5 +1,6 @@
 //! The limit on connections in all, with one line of the origins that are short of a permit.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use standpipe_core::queue::{Ticket, WaitQueue};
@@ -7,8 +8,13 @@ use standpipe_core::sync::Mutex;
 use standpipe_core::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::Instant;
 
+/// How far into the line a returning connection looks for someone to yield to.
+const LOOK_AHEAD: usize = 32;
+
 /// Who stands in the line: an origin's pool.
 pub(crate) trait Claimant: Sized {
+    /// The permits that it holds.
+    fn held(&self) -> &AtomicUsize;
     /// The line has reached the claimant. It must take the permit, if only to drop it.
     fn permit_arrived(self: Arc<Self>, ticket: Ticket, permit: Permit<Self>);
 }
@@ -18,16 +24,20 @@ pub(crate) trait Claimant: Sized {
 pub(crate) struct Total<U> {
     max: usize,
     line: Mutex<Line<U>>,
-    /// The length of the line less the permits on their way to it, readable without the lock.
+    /// How many in the line nothing is being closed for, readable without the lock.
     short: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Line<U> {
     used: usize,
-    /// Connections that are being closed so that their permits come free.
-    yielding: usize,
+    /// Idle connections that are being closed for the line.
+    evicting: usize,
+    /// Each origin stands here once at the most, so that one with many waiters does not
+    /// keep the others out.
     claims: WaitQueue<Claim<U>>,
+    /// Those for whom a busy connection was closed: they have the next permit that comes free.
+    promised: VecDeque<(Ticket, Claim<U>)>,
 }
 
 #[derive(Debug)]
@@ -36,11 +46,12 @@ struct Claim<U> {
     since: Instant,
 }
 
-/// The right to one connection. Dropping it passes it to the head of the line.
+/// The right to one connection. Dropping it passes it on to the line.
 #[derive(Debug)]
 pub(crate) struct Permit<U: Claimant> {
-    total: Option<Arc<Total<U>>>,
-    yielding: bool,
+    total: Arc<Total<U>>,
+    holder: Weak<U>,
+    evicted: bool,
 }
 
 impl<U> Total<U> {
@@ -49,8 +60,9 @@ impl<U> Total<U> {
             max: max.unwrap_or(usize::MAX),
             line: Mutex::new(Line {
                 used: 0,
-                yielding: 0,
+                evicting: 0,
                 claims: WaitQueue::new(),
+                promised: VecDeque::new(),
             }),
             short: AtomicUsize::new(0),
         }
@@ -61,44 +73,40 @@ impl<U> Total<U> {
         (self.max, self.line.lock().used)
     }
 
-    /// How many origins' claims no connection is being closed for yet.
+    /// How many origins stand in the line without anything being closed for them.
     pub(crate) fn short(&self) -> usize {
         self.short.load(Ordering::SeqCst)
     }
 
-    /// Decides that a connection is closed for the line's sake: only if someone there has waited
-    /// since before `head`, the time since when the head of the connection's own origin waits.
-    pub(crate) fn begin_yield(&self, head: Option<Instant>) -> bool {
+    /// Decides that an idle connection is to be closed for the line, if somebody is there.
+    pub(crate) fn begin_evict(&self) -> bool {
         let mut line = self.line.lock();
-        let wanted = line.claims.len() > line.yielding;
-        let older = match (line.claims.front(), head) {
-            (Some(claim), Some(head)) => claim.since < head,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        if wanted && older {
-            line.yielding += 1;
+        let wanted = line.claims.len() > line.evicting;
+        if wanted {
+            line.evicting += 1;
             self.publish(&line);
         }
-        wanted && older
+        wanted
     }
 
-    /// The connection that was to be closed was not there any more.
-    pub(crate) fn abandon_yield(&self) {
+    /// There was no idle connection to close.
+    pub(crate) fn abandon_evict(&self) {
         let mut line = self.line.lock();
-        line.yielding = line.yielding.saturating_sub(1);
+        line.evicting = line.evicting.saturating_sub(1);
         self.publish(&line);
     }
 
     /// Leaves the line; a permit that is on its way arrives all the same.
     pub(crate) fn withdraw(&self, ticket: Ticket) {
         let mut line = self.line.lock();
-        line.claims.remove(ticket);
+        if line.claims.remove(ticket).is_none() {
+            line.promised.retain(|(promised, _)| *promised != ticket);
+        }
         self.publish(&line);
     }
 
     fn publish(&self, line: &Line<U>) {
-        let short = line.claims.len().saturating_sub(line.yielding);
+        let short = line.claims.len().saturating_sub(line.evicting);
         self.short.store(short, Ordering::SeqCst);
     }
 }
@@ -111,12 +119,10 @@ impl<U: Claimant> Total<U> {
         since: Instant,
     ) -> Result<Permit<U>, Ticket> {
         let mut line = self.line.lock();
-        if line.claims.is_empty() && line.used < self.max {
+        if line.claims.is_empty() && line.promised.is_empty() && line.used < self.max {
             line.used += 1;
-            return Ok(Permit {
-                total: Some(Arc::clone(self)),
-                yielding: false,
-            });
+            drop(line);
+            return Ok(self.permit_for(claimant));
         }
         let claimant = Arc::downgrade(claimant);
         let ticket = line.claims.push(Claim { claimant, since });
@@ -124,16 +130,58 @@ impl<U: Claimant> Total<U> {
         Err(ticket)
     }
 
-    /// A permit came back: the line's head has it, or nobody.
-    fn release(self: Arc<Self>, yielded: bool) {
-        let mut yielded = yielded;
+    /// Whether a connection of `own` that comes back is to be closed for somebody in the line. It is
+    /// for an origin that has no connection at all; and for one that has waited since before
+    /// `head`, the time since when the head of `own` waits, and has fewer connections by two or
+    /// more. So nobody starves, shares even out, and once they are even connections stay where
+    /// they are.
+    pub(crate) fn begin_yield(&self, own: &Arc<U>, head: Option<Instant>) -> bool {
+        let own_held = own.held().load(Ordering::Relaxed);
+        let mut line = self.line.lock();
+        let mut chosen = None;
+        for (ticket, claim) in line.claims.tickets().take(LOOK_AHEAD) {
+            let Some(claimant) = claim.claimant.upgrade() else {
+                continue;
+            };
+            if Arc::ptr_eq(&claimant, own) {
+                continue;
+            }
+            let held = claimant.held().load(Ordering::Relaxed);
+            let older = head.is_none_or(|head| claim.since < head);
+            if held == 0 || (older && own_held > held + 1) {
+                chosen = Some(ticket);
+                break;
+            }
+        }
+        let Some((ticket, claim)) =
+            chosen.and_then(|ticket| Some((ticket, line.claims.remove(ticket)?)))
+        else {
+            return false;
+        };
+        line.promised.push_back((ticket, claim));
+        self.publish(&line);
+        true
+    }
+
+    fn permit_for(self: &Arc<Self>, holder: &Arc<U>) -> Permit<U> {
+        holder.held().fetch_add(1, Ordering::Relaxed);
+        Permit {
+            total: Arc::clone(self),
+            holder: Arc::downgrade(holder),
+            evicted: false,
+        }
+    }
+
+    /// A permit came back: whoever was promised one has it, else the line's head, else nobody.
+    fn release(self: &Arc<Self>, evicted: bool) {
+        let mut evicted = evicted;
         loop {
             let mut line = self.line.lock();
-            if yielded {
-                line.yielding = line.yielding.saturating_sub(1);
-                yielded = false;
+            if evicted {
+                line.evicting = line.evicting.saturating_sub(1);
+                evicted = false;
             }
-            let claim = line.claims.pop();
+            let claim = line.promised.pop_front().or_else(|| line.claims.pop());
             if claim.is_none() {
                 line.used -= 1;
             }
@@ -143,10 +191,7 @@ impl<U: Claimant> Total<U> {
                 return;
             };
             if let Some(claimant) = claim.claimant.upgrade() {
-                let permit = Permit {
-                    total: Some(self),
-                    yielding: false,
-                };
+                let permit = self.permit_for(&claimant);
                 return claimant.permit_arrived(ticket, permit);
             }
         }
@@ -154,30 +199,38 @@ impl<U: Claimant> Total<U> {
 }
 
 impl<U: Claimant> Permit<U> {
-    /// Marks the permit as given up for the line's sake; see [`Total::begin_yield`].
-    pub(crate) fn set_yielding(&mut self) {
-        self.yielding = true;
+    /// Marks the permit as that of an idle connection closed for the line; see
+    /// [`Total::begin_evict`].
+    pub(crate) fn set_evicted(&mut self) {
+        self.evicted = true;
     }
 }
 
 impl<U: Claimant> Drop for Permit<U> {
     fn drop(&mut self) {
-        if let Some(total) = self.total.take() {
-            total.release(self.yielding);
+        if let Some(holder) = self.holder.upgrade() {
+            holder.held().fetch_sub(1, Ordering::Relaxed);
         }
+        self.total.release(self.evicted);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[derive(Debug, Default)]
     struct Origin {
+        held: AtomicUsize,
         permits: Mutex<Vec<Permit<Origin>>>,
     }
 
     impl Claimant for Origin {
+        fn held(&self) -> &AtomicUsize {
+            &self.held
+        }
+
         fn permit_arrived(self: Arc<Self>, _: Ticket, permit: Permit<Self>) {
             self.permits.lock().push(permit);
         }
@@ -187,10 +240,18 @@ mod tests {
         origin.permits.lock().len()
     }
 
+    fn total_of(max: usize) -> Arc<Total<Origin>> {
+        Arc::new(Total::new(Some(max)))
+    }
+
+    fn origins() -> (Arc<Origin>, Arc<Origin>) {
+        (Arc::default(), Arc::default())
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_freed_permit_goes_to_the_claimant_that_came_first() {
-        let total = Arc::new(Total::new(Some(1)));
-        let (a, b) = (Arc::new(Origin::default()), Arc::new(Origin::default()));
+        let total = total_of(1);
+        let (a, b) = origins();
         let now = Instant::now();
         let permit = total.request(&a, now).unwrap();
         let first = total.request(&a, now).unwrap_err();
@@ -202,12 +263,13 @@ mod tests {
         assert_eq!(total.usage(), (1, 1));
         b.permits.lock().clear();
         assert_eq!(total.usage(), (1, 0));
+        assert_eq!(b.held.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_claimant_that_is_gone_is_passed_over() {
-        let total = Arc::new(Total::new(Some(1)));
-        let (a, b) = (Arc::new(Origin::default()), Arc::new(Origin::default()));
+        let total = total_of(1);
+        let (a, b) = origins();
         let now = Instant::now();
         let permit = total.request(&a, now).unwrap();
         total.request(&b, now).unwrap_err();
@@ -218,20 +280,48 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_connection_yields_for_each_claim_and_none_for_a_younger_one() {
-        let total = Arc::new(Total::new(Some(1)));
-        let a = Arc::new(Origin::default());
+    async fn an_origin_without_a_connection_is_yielded_to_whoever_came_first() {
+        let total = total_of(1);
+        let (a, b) = origins();
         let early = Instant::now();
-        tokio::time::advance(std::time::Duration::from_secs(1)).await;
-        let late = Instant::now();
-        let mut permit = total.request(&a, early).unwrap();
-        total.request(&a, late).unwrap_err();
-        assert!(!total.begin_yield(Some(early)), "its own head came first");
-        assert!(total.begin_yield(None));
-        assert!(!total.begin_yield(None), "one is enough");
+        let permit = total.request(&a, early).unwrap();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        total.request(&b, Instant::now()).unwrap_err();
+        assert!(total.begin_yield(&a, Some(early)));
+        assert!(!total.begin_yield(&a, Some(early)), "one is enough");
         assert_eq!(total.short(), 0);
-        permit.set_yielding();
         drop(permit);
-        assert_eq!(held(&a), 1);
+        assert_eq!(held(&b), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_promised_permit_passes_by_those_who_stand_before() {
+        let total = total_of(2);
+        let (a, b) = origins();
+        let now = Instant::now();
+        let held_by_a = [total.request(&a, now).unwrap(), total.request(&a, now).unwrap()];
+        total.request(&a, now).unwrap_err();
+        total.request(&b, now).unwrap_err();
+        assert!(total.begin_yield(&a, None));
+        let [first, _second] = held_by_a;
+        drop(first);
+        assert_eq!((held(&a), held(&b)), (0, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn even_shares_stay_where_they_are_and_uneven_ones_go_to_who_waited_longer() {
+        let total = total_of(4);
+        let (a, b) = origins();
+        let early = Instant::now();
+        let _of_b = total.request(&b, early).unwrap();
+        let mut of_a: Vec<_> = (0..3).map(|_| total.request(&a, early).unwrap()).collect();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        total.request(&b, Instant::now()).unwrap_err();
+        assert!(!total.begin_yield(&a, Some(early)), "its own head came first");
+        assert!(total.begin_yield(&a, None), "three against one");
+        of_a.pop();
+        assert_eq!(held(&b), 1);
+        total.request(&b, Instant::now()).unwrap_err();
+        assert!(!total.begin_yield(&a, None), "two against two");
     }
 }
