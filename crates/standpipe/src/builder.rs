@@ -206,10 +206,12 @@ fn host_settings(
     let base = config.headers()?;
     let mut by_name = HashMap::new();
     for (name, host) in hosts {
+        // The name first: the other refusals repeat it.
+        let key = check::host_name(&name)?;
         host.check(&name)?;
         let headers = host.headers(&name, &base)?;
         let attempt = host.attempt_timeout.or(config.attempt_timeout);
-        by_name.insert(check::host_name(&name)?, (Arc::new(headers), attempt));
+        by_name.insert(key, (Arc::new(headers), attempt));
     }
     Ok(HostSettings::new(base, config.attempt_timeout, by_name))
 }

@@ -133,12 +133,11 @@ where
     /// dead by its waiter, who would have another one dialled, and so on.
     fn fail_if_fresh(&mut self) {
         if let Some((channel, guard)) = self.fresh.take() {
-            drop(channel);
             let error = Error::new(ErrorKind::ConnectionClosed)
                 .with_phase(Phase::Dial)
                 .with_request_sent(RequestSent::No)
                 .with_message("the peer closed the connection before its first request");
-            guard.fail(error);
+            channel.meta.fail_dial(guard, error);
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) enum Stream {
 pub(crate) struct PooledIo {
     stream: Stream,
     meta: Arc<ConnMeta>,
-    slot: Slot,
+    slot: Option<Slot>,
     /// Bytes came in that the protocol has not been seen to be done with.
     unseen: bool,
     write_timeout: Option<Duration>,
@@ -48,7 +48,7 @@ impl PooledIo {
         Self {
             stream,
             meta,
-            slot,
+            slot: Some(slot),
             unseen: false,
             write_timeout,
             stalled: None,
@@ -163,8 +163,11 @@ impl AsyncWrite for PooledIo {
 
 impl Drop for PooledIo {
     fn drop(&mut self) {
-        if self.meta.is_evicted() {
-            self.slot.set_evicted();
+        if let Some(mut slot) = self.slot.take()
+            && self.meta.is_evicted()
+        {
+            slot.set_evicted();
         }
+        self.meta.io_gone();
     }
 }

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use atomic_waker::AtomicWaker;
+use standpipe_core::sync::Mutex;
 use standpipe_core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use standpipe_core::{ConnectionFacts, ConnectionInfo};
+use standpipe_core::{ConnectionFacts, ConnectionInfo, Error};
+
+use super::DialGuard;
 
 /// Why a connection ended, where it is us who know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +17,16 @@ pub(crate) enum Fault {
     None = 0,
     /// The peer took no bytes for too long.
     WriteTimeout = 1,
+}
+
+/// Where the IO of a connection stands.
+#[derive(Debug, Default)]
+enum IoState {
+    #[default]
+    Alive,
+    /// Its end is to be reported as this dial's failure.
+    Failing(DialGuard, Error),
+    Gone,
 }
 
 /// The state of a connection that its IO, its driver and its leases share.
@@ -31,6 +44,7 @@ pub(crate) struct ConnMeta {
     settling: AtomicBool,
     suspect: AtomicBool,
     fault: AtomicU8,
+    io_state: Mutex<IoState>,
     driver: AtomicWaker,
     io: AtomicWaker,
 }
@@ -50,6 +64,7 @@ impl ConnMeta {
             settling: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
             fault: AtomicU8::new(Fault::None as u8),
+            io_state: Mutex::default(),
             driver: AtomicWaker::new(),
             io: AtomicWaker::new(),
         }
@@ -109,6 +124,33 @@ impl ConnMeta {
 
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
+    }
+
+    /// The connection ended before it was published: its dial has failed. That is reported once
+    /// the IO is gone, whose permit would otherwise pass for a connection that may yet serve.
+    pub(crate) fn fail_dial(&self, guard: DialGuard, error: Error) {
+        let report = {
+            let mut state = self.io_state.lock();
+            match *state {
+                IoState::Gone => Some((guard, error)),
+                IoState::Alive | IoState::Failing(..) => {
+                    *state = IoState::Failing(guard, error);
+                    None
+                }
+            }
+        };
+        match report {
+            Some((guard, error)) => guard.fail(error),
+            None => self.close(),
+        }
+    }
+
+    /// The IO and its permit are gone.
+    pub(crate) fn io_gone(&self) {
+        let before = std::mem::replace(&mut *self.io_state.lock(), IoState::Gone);
+        if let IoState::Failing(guard, error) = before {
+            guard.fail(error);
+        }
     }
 
     /// Marks the connection as closed for the line of those short of a permit.

@@ -38,7 +38,11 @@ impl PoolConfig {
         }
         let multiplier = self.retry_multiplier;
         if !(multiplier >= 1.0 && multiplier.is_finite()) {
-            return Err(refused("retry_multiplier", multiplier, "at least 1"));
+            return Err(refused(
+                "retry_multiplier",
+                multiplier,
+                "at least 1 and finite",
+            ));
         }
         if self.initial_retry_delay > self.max_retry_delay {
             let allowed = format!(
@@ -59,7 +63,7 @@ impl PoolConfig {
                 refused(
                     "user_agent",
                     format!("{agent:?}"),
-                    "visible ASCII characters",
+                    "free of control characters",
                 )
             })?;
             headers.insert(http::header::USER_AGENT, value);
@@ -80,7 +84,7 @@ impl HostConfig {
                 .map_err(|_| refused(&field, format!("{name:?}"), "a header name"))?;
             let mut value = HeaderValue::from_str(value).map_err(|_| {
                 let shown = format!("the value of {name}");
-                refused(&field, shown, "visible ASCII characters and spaces")
+                refused(&field, shown, "free of control characters")
             })?;
             value.set_sensitive(is_secret(&name));
             own.append(name, value);
@@ -109,11 +113,16 @@ pub(crate) fn host_name(name: &str) -> Result<String, Error> {
             Ok(origin.host().to_owned())
         }
         Ok(origin) if name.starts_with('[') && name.ends_with(']') => Ok(origin.host().to_owned()),
-        _ => Err(refused(
-            "host",
-            format!("{name:?}"),
-            "a host name without scheme, port and path",
-        )),
+        _ => {
+            // What stands before an `@` may be a password.
+            let shown = if name.contains('@') {
+                "a name with userinfo".to_owned()
+            } else {
+                format!("{name:?}")
+            };
+            let allowed = "a host name without scheme, port and path";
+            Err(refused("host", shown, allowed))
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 /// Settings of one host, on top of the pool's.
@@ -14,7 +15,7 @@ use std::time::Duration;
 ///     .unwrap();
 /// # drop(pool);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct HostConfig {
     /// Headers that requests to this host have unless they set them themselves. They never reach
@@ -43,5 +44,16 @@ impl HostConfig {
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = Some(timeout);
         self
+    }
+}
+
+/// Names the default headers without their values: they may be secrets.
+impl fmt::Debug for HostConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.default_headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("HostConfig")
+            .field("default_headers", &names)
+            .field("attempt_timeout", &self.attempt_timeout)
+            .finish()
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
-use standpipe_core::{Body, Error, ErrorKind, Phase};
+use standpipe_core::{Body, Error, ErrorKind, Origin, Phase};
 use standpipe_timeout::RequestTimeout;
 
 pub use into_uri::IntoUri;
@@ -27,7 +27,7 @@ pub struct RequestBuilder {
 
 impl RequestBuilder {
     pub(crate) fn new(pool: Pool, method: Method, uri: Result<Uri, Error>) -> Self {
-        let request = uri.map(|uri| {
+        let request = uri.and_then(refuse_userinfo).map(|uri| {
             let mut request = Request::new(Body::empty());
             *request.method_mut() = method;
             *request.uri_mut() = uri;
@@ -126,7 +126,10 @@ impl RequestBuilder {
     /// [`InvalidRequest`](ErrorKind::InvalidRequest) or
     /// [`UnsupportedScheme`](ErrorKind::UnsupportedScheme) for the first mistake that was made.
     pub fn build(self) -> Result<Request<Body>, Error> {
-        self.request
+        let request = self.request?;
+        // `send` leaves this to the router, which has to find the origin anyway.
+        Origin::of_uri(request.uri())?;
+        Ok(request)
     }
 
     /// Sends the request and waits for the response head.
@@ -145,6 +148,15 @@ impl RequestBuilder {
         let response = self.pool.execute(request).await?;
         Ok(Response::new(response, limit))
     }
+}
+
+/// Refuses a URL with userinfo before it is kept, so that nothing can print the password.
+fn refuse_userinfo(uri: Uri) -> Result<Uri, Error> {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    if authority.contains('@') {
+        Origin::of_uri(&uri)?;
+    }
+    Ok(uri)
 }
 
 fn invalid(message: impl Into<String>) -> Error {

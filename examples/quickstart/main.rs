@@ -1,0 +1,116 @@
+//! Sends a few hundred requests to several hosts at once through one pool, and tells how they went.
+//!
+//! ```text
+//! cargo run --example quickstart              against servers of its own, on loopback
+//! cargo run --example quickstart -- URL...    against these URLs
+//! ```
+//!
+//! It exits non-zero when a request fails for good.
+
+mod load;
+mod servers;
+mod table;
+
+use std::error::Error;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use standpipe::Pool;
+use tokio::time::Instant;
+
+use load::{HostReport, Target};
+use servers::Servers;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let urls: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = if urls.is_empty() {
+        against_own_servers().await
+    } else {
+        against_urls(&urls).await
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {}", with_causes(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn against_own_servers() -> Result<bool, Box<dyn Error>> {
+    let servers = Servers::start().await;
+    println!("{servers}");
+    let targets = load::by_origin(&servers.urls())?;
+    // All defaults, but for the authority that has signed for the servers above.
+    let pool = Pool::builder().tls(servers.tls()).build()?;
+    Ok(run(&pool, &targets).await)
+}
+
+async fn against_urls(urls: &[String]) -> Result<bool, Box<dyn Error>> {
+    let targets = load::by_origin(urls)?;
+    Ok(run(&Pool::new(), &targets).await)
+}
+
+/// Sends it all and prints the table; says whether every request was answered.
+async fn run(pool: &Pool, targets: &[Target]) -> bool {
+    let bar = progress_bar(load::total(targets));
+    let begin = Instant::now();
+    let reports = load::send_all(pool, targets, &bar).await;
+    let took = begin.elapsed();
+    bar.finish_and_clear();
+
+    let stats = pool.stats();
+    println!("{}", table::of(&reports, &stats));
+    println!("{}", summary(&reports, stats.total.created, took));
+    for report in &reports {
+        if let Some(error) = &report.first_error {
+            let failed = requests(report.failed);
+            eprintln!("error: {failed} to {} failed", report.origin);
+            eprintln!("  the first: {}", with_causes(error));
+        }
+    }
+    reports.iter().all(|report| report.failed == 0)
+}
+
+/// None where nobody would see it move.
+fn progress_bar(requests: u64) -> ProgressBar {
+    if !(std::io::stdout().is_terminal() && std::io::stderr().is_terminal()) {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} requests");
+    let style = style.expect("a template of known keys");
+    let bar = ProgressBar::new(requests).with_style(style);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+fn summary(reports: &[HostReport], connections: u64, took: Duration) -> String {
+    let answered = reports.iter().map(|report| report.latencies.len()).sum();
+    let hosts = reports.len();
+    let plural = if hosts == 1 { "" } else { "s" };
+    format!(
+        "{} answered by {hosts} host{plural} in {:.2} s over {connections} connections",
+        requests(answered),
+        took.as_secs_f64(),
+    )
+}
+
+fn requests(count: usize) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} request{plural}")
+}
+
+/// The error, and below it what caused it.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(&format!("\n  because: {cause}"));
+        next = cause.source();
+    }
+    text
+}
