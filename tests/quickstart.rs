@@ -1,0 +1,115 @@
+//! The README's promises: its first command, run as a user runs it, and its snippets, each of them
+//! a part of an example that is compiled.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+#[test]
+fn quickstart_answers_every_request_and_lists_every_host() {
+    let output = quickstart(&[]);
+    assert!(output.status.success(), "{output:?}");
+
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (servers, table) = text.split_once("\n\n").unwrap();
+    let started: Vec<_> = servers.lines().skip(1).map(first_word).collect();
+    let rows: Vec<_> = table
+        .lines()
+        .filter(|line| line.starts_with("http"))
+        .collect();
+    let listed: Vec<_> = rows.iter().copied().map(first_word).collect();
+    assert_eq!(started, listed, "{text}");
+    assert_eq!(
+        rows.iter().filter(|row| row.contains(" HTTP/2 ")).count(),
+        2,
+        "{text}"
+    );
+    assert!(rows.iter().all(|row| row.contains(" x 200")), "{text}");
+    assert!(
+        table.contains("\n360 requests answered by 6 hosts in "),
+        "{text}"
+    );
+    assert!(
+        output.stderr.is_empty(),
+        "a progress bar without a terminal: {text}"
+    );
+}
+
+#[test]
+fn quickstart_exits_non_zero_when_a_host_cannot_be_reached() {
+    let output = quickstart(&["http://127.0.0.1:1/"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        table
+            .lines()
+            .any(|line| first_word(line) == "http://127.0.0.1:1"),
+        "{table}"
+    );
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("connecting failed"), "{told}");
+    assert!(told.contains("\n  because: "), "{told}");
+}
+
+#[test]
+fn quickstart_refuses_a_text_that_is_no_url() {
+    let output = quickstart(&["example.com"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.starts_with("error: the request cannot be sent: "),
+        "{told}"
+    );
+}
+
+#[test]
+fn each_rust_snippet_of_the_readme_is_part_of_an_example() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = read(&root.join("README.md"));
+    let examples = ["pool.rs", "one_layer.rs", "swap_transport.rs"]
+        .map(|name| unindented(&read(&root.join("examples").join(name))));
+
+    let blocks = readme.split("```rust\n").skip(1);
+    let snippets: Vec<_> = blocks.filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(snippets.len(), 3);
+    for snippet in snippets {
+        let snippet = unindented(snippet);
+        let found = examples.iter().any(|example| example.contains(&snippet));
+        assert!(found, "in no example:\n{snippet}");
+    }
+}
+
+fn quickstart(arguments: &[&str]) -> Output {
+    let run = Command::new(example("quickstart")).args(arguments).output();
+    run.unwrap()
+}
+
+/// Where cargo puts an example: `cargo test` builds them all, beside the directory of the tests.
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let path = profile.join("examples").join(file);
+    assert!(
+        path.exists(),
+        "{} is missing: a run of this test alone needs `cargo build --examples` first",
+        path.display()
+    );
+    path
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The text without the blanks at the start of its lines, which differ by where a snippet stands.
+fn unindented(text: &str) -> String {
+    text.lines()
+        .map(|line| line.trim_start().to_owned() + "\n")
+        .collect()
+}
+
+fn first_word(line: &str) -> &str {
+    line.split_whitespace().next().unwrap_or_default()
+}
