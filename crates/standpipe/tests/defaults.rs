@@ -165,7 +165,7 @@ fn each_setter_sets_the_field_of_its_name() {
 fn a_pool_is_made_cloned_and_dropped_without_a_runtime() {
     let pool = Pool::new();
     assert_eq!(pool.config(), &PoolConfig::default());
-    let clone = Pool::default().clone();
+    let clone = pool.clone();
     let request = pool.get("https://example.com/");
     is_send_and_static(&pool);
     is_send_and_static(&request);

@@ -2,14 +2,15 @@
 
 mod support;
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
 use http::Request;
 use http_body_util::BodyExt;
 use standpipe::{
-    Body, Deadline, Error, ErrorKind, HostConfig, Phase, Pool, RequestSent, RequestTimeout,
+    Body, Deadline, Error, ErrorKind, HostConfig, Phase, Pool, PoolBuilder, RequestSent,
+    RequestTimeout,
 };
 use standpipe_test::Peer;
 use standpipe_test::memory::{Listener, MemoryStream, Network};
@@ -45,6 +46,24 @@ async fn timed<T: std::fmt::Debug>(
 /// Polls once; whether that was not enough.
 async fn waits<F: Future>(mut future: Pin<&mut F>) -> bool {
     std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+}
+
+/// The next frame, for which the reader asks after `reader`, and which the peer writes `writer`
+/// after that.
+async fn slow_frame(
+    body: &mut Body,
+    peer: &mut Peer<MemoryStream>,
+    reader: Duration,
+    writer: Duration,
+) -> Result<bytes::Bytes, Error> {
+    advance(reader).await;
+    let mut frame = pin!(body.frame());
+    if waits(frame.as_mut()).await {
+        advance(writer).await;
+        peer.write("3\r\nabc\r\n").await.unwrap();
+    }
+    let frame = frame.await.expect("a frame")?;
+    Ok(frame.into_data().expect("data"))
 }
 
 /// TO-01
@@ -111,14 +130,15 @@ async fn an_answer_that_is_here_when_the_time_is_up_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_read_late_but_here_in_time_is_given_whole() {
+async fn a_body_that_came_in_time_is_there_for_a_late_reader() {
     let (_network, listener, pool) = pool_and_listener(|b| b.request_timeout(Some(secs(5))));
     let sending = tokio::spawn(pool.get(URL).send());
     let mut peer = peer(&listener).await;
     peer.read_head().await.unwrap();
-    peer.write(STREAM_HEAD).await.unwrap();
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n";
+    peer.write(head).await.unwrap();
     let response = sending.await.unwrap().unwrap();
-    peer.write("3\r\nabc\r\n0\r\n\r\n").await.unwrap();
+    peer.write("abc").await.unwrap();
     settle().await;
     advance(secs(60)).await;
     assert_eq!(response.text().await.unwrap(), "abc");
@@ -364,12 +384,8 @@ async fn the_body_idle_timeout_counts_silence_and_not_the_reader() {
     let mut body = sending.await.unwrap().unwrap().into_body();
     for _ in 0..3 {
         // The reader takes its time, and then the peer does.
-        advance(secs(30)).await;
-        let mut frame = std::pin::pin!(body.frame());
-        assert!(waits(frame.as_mut()).await);
-        advance(secs(4)).await;
-        peer.write("3\r\nabc\r\n").await.unwrap();
-        assert_eq!(frame.await.unwrap().unwrap().into_data().unwrap(), "abc");
+        let frame = slow_frame(&mut body, &mut peer, secs(30), secs(4)).await;
+        assert_eq!(frame.unwrap(), "abc");
     }
     let begun = Instant::now();
     let error = body.frame().await.unwrap().unwrap_err();
@@ -417,11 +433,8 @@ async fn a_streaming_timeout_of_the_request_takes_the_place_of_the_total() {
     peer.write(STREAM_HEAD).await.unwrap();
     let mut body = sending.await.unwrap().unwrap().into_body();
     for _ in 0..10 {
-        let mut frame = std::pin::pin!(body.frame());
-        assert!(waits(frame.as_mut()).await);
-        advance(secs(4)).await;
-        peer.write("3\r\nabc\r\n").await.unwrap();
-        assert_eq!(frame.await.unwrap().unwrap().into_data().unwrap(), "abc");
+        let frame = slow_frame(&mut body, &mut peer, secs(30), secs(4)).await;
+        assert_eq!(frame.unwrap(), "abc");
     }
     let begun = Instant::now();
     let error = body.frame().await.unwrap().unwrap_err();
@@ -487,35 +500,62 @@ async fn a_request_whose_time_is_up_already_sends_nothing() {
 
 /// TO-07
 #[tokio::test(start_paused = true)]
-async fn the_longest_duration_there_is_sets_no_bound_and_overflows_nothing() {
+async fn the_longest_duration_there_is_overflows_nothing() {
     const MAX: Option<Duration> = Some(Duration::MAX);
+    type Change = fn(PoolBuilder) -> PoolBuilder;
+    let table: &[(&str, Change)] = &[
+        ("idle_timeout", |b| b.idle_timeout(MAX)),
+        ("max_connection_lifetime", |b| {
+            b.max_connection_lifetime(MAX)
+        }),
+        ("acquire_timeout", |b| b.acquire_timeout(MAX)),
+        ("dial_timeout", |b| b.dial_timeout(MAX)),
+        ("tls_handshake_timeout", |b| b.tls_handshake_timeout(MAX)),
+        ("response_header_timeout", |b| {
+            b.response_header_timeout(MAX)
+        }),
+        ("body_idle_timeout", |b| b.body_idle_timeout(MAX)),
+        ("write_idle_timeout", |b| b.write_idle_timeout(MAX)),
+        ("attempt_timeout", |b| b.attempt_timeout(MAX)),
+        ("request_timeout", |b| b.request_timeout(MAX)),
+        ("host_idle_timeout", |b| b.host_idle_timeout(MAX)),
+        ("nothing", |b| b),
+    ];
+    let mut failed = Vec::new();
+    for (field, change) in table {
+        if !tokio::spawn(slow_exchange(*change))
+            .await
+            .is_ok_and(|ok| ok)
+        {
+            failed.push(field);
+        }
+    }
+    assert!(failed.is_empty(), "overflow in {failed:?}");
+}
+
+/// An exchange in which every clock is set: a dial, an upload and a body are waited for.
+async fn slow_exchange(change: impl FnOnce(PoolBuilder) -> PoolBuilder) -> bool {
     let network = Network::with_buffer_size(1024);
     let listener = network.listen("a.test:80");
-    let pool = on(&network)
-        .idle_timeout(MAX)
-        .max_connection_lifetime(MAX)
-        .acquire_timeout(MAX)
-        .dial_timeout(MAX)
-        .tls_handshake_timeout(MAX)
-        .response_header_timeout(MAX)
-        .body_idle_timeout(MAX)
-        .write_idle_timeout(MAX)
-        .attempt_timeout(MAX)
-        .request_timeout(MAX)
-        .host_idle_timeout(MAX)
-        .build()
-        .unwrap();
-    for _ in 0..2 {
-        let request = pool.post(URL).body(vec![b'x'; 5000]).timeout(Duration::MAX);
-        let sending = tokio::spawn(async move { request.send().await?.text().await });
-        let mut peer = peer(&listener).await;
-        peer.read_head().await.unwrap();
+    let pool = change(on(&network)).build().unwrap();
+    let hold = network.hold_dials();
+    let request = pool.post(URL).body(vec![b'x'; 5000]).timeout(Duration::MAX);
+    let sending = tokio::spawn(async move { request.send().await?.text().await });
+    hold.arrived(1).await;
+    settle().await;
+    drop(hold);
+    let mut peer = peer(&listener).await;
+    let served = async {
+        peer.read_head().await?;
         settle().await;
-        peer.read_exact_body(5000).await.unwrap();
-        peer.write(STREAM_HEAD).await.unwrap();
+        peer.read_exact_body(5000).await?;
         settle().await;
-        peer.write("3\r\nabc\r\n0\r\n\r\n").await.unwrap();
-        assert_eq!(sending.await.unwrap().unwrap(), "abc");
-        pool.close_idle();
-    }
+        peer.write(STREAM_HEAD).await?;
+        settle().await;
+        peer.write("3\r\nabc\r\n0\r\n\r\n").await
+    };
+    served.await.is_ok()
+        && sending
+            .await
+            .is_ok_and(|text| text.is_ok_and(|text| text == "abc"))
 }

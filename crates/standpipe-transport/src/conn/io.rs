@@ -31,11 +31,18 @@ pub(crate) enum Stream {
 pub(crate) struct PooledIo {
     stream: Stream,
     meta: Arc<ConnMeta>,
-    slot: Option<Slot>,
     /// Bytes came in that the protocol has not been seen to be done with.
     unseen: bool,
     write_timeout: Option<Duration>,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// After the stream, so that the socket is closed before another may be opened for it.
+    _end: End,
+}
+
+/// The end of the IO: the permit is given back, and a dial that waited for that is reported.
+struct End {
+    meta: Arc<ConnMeta>,
+    slot: Option<Slot>,
 }
 
 impl PooledIo {
@@ -47,8 +54,11 @@ impl PooledIo {
     ) -> Self {
         Self {
             stream,
+            _end: End {
+                meta: Arc::clone(&meta),
+                slot: Some(slot),
+            },
             meta,
-            slot: Some(slot),
             unseen: false,
             write_timeout,
             stalled: None,
@@ -161,7 +171,7 @@ impl AsyncWrite for PooledIo {
     }
 }
 
-impl Drop for PooledIo {
+impl Drop for End {
     fn drop(&mut self) {
         if let Some(mut slot) = self.slot.take()
             && self.meta.is_evicted()

@@ -8,12 +8,21 @@ use standpipe_core::sync::Mutex;
 use standpipe_core::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::Instant;
 
+const FIRST_SWEEP: usize = 64;
+
 /// One entry for each origin that has idle connections, with a time that is not after its oldest
 /// one. Entries are corrected when they come up, so that a request never touches the heap.
 #[derive(Debug)]
 pub(crate) struct IdleIndex<U> {
-    heap: Mutex<BinaryHeap<Entry<U>>>,
+    heap: Mutex<Heap<U>>,
     idle: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Heap<U> {
+    entries: BinaryHeap<Entry<U>>,
+    /// At this many entries those of origins that are gone are cleared out.
+    sweep_at: usize,
 }
 
 #[derive(Debug)]
@@ -25,7 +34,10 @@ pub(crate) struct Entry<U> {
 impl<U> IdleIndex<U> {
     pub(crate) fn new() -> Self {
         Self {
-            heap: Mutex::new(BinaryHeap::new()),
+            heap: Mutex::new(Heap {
+                entries: BinaryHeap::new(),
+                sweep_at: FIRST_SWEEP,
+            }),
             idle: AtomicUsize::new(0),
         }
     }
@@ -45,12 +57,18 @@ impl<U> IdleIndex<U> {
     }
 
     pub(crate) fn push(&self, since: Instant, origin: Weak<U>) {
-        self.heap.lock().push(Entry { since, origin });
+        let mut heap = self.heap.lock();
+        if heap.entries.len() >= heap.sweep_at {
+            // Nothing else takes them out where nothing is ever evicted.
+            heap.entries.retain(|entry| entry.origin.strong_count() > 0);
+            heap.sweep_at = (2 * heap.entries.len()).max(FIRST_SWEEP);
+        }
+        heap.entries.push(Entry { since, origin });
     }
 
     /// The entry with the earliest time.
     pub(crate) fn pop(&self) -> Option<Entry<U>> {
-        self.heap.lock().pop()
+        self.heap.lock().entries.pop()
     }
 }
 
@@ -72,5 +90,25 @@ impl<U> Ord for Entry<U> {
     /// The heap gives its greatest entry first: that is the earliest.
     fn cmp(&self, other: &Self) -> Order {
         other.since.cmp(&self.since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn ever_new_origins_leave_nothing_behind() {
+        let index = IdleIndex::new();
+        let now = Instant::now();
+        let lasting = Arc::new(0);
+        index.push(now, Arc::downgrade(&lasting));
+        for gone in 1..10_000 {
+            index.push(now, Arc::downgrade(&Arc::new(gone)));
+        }
+        assert!(index.heap.lock().entries.len() <= FIRST_SWEEP);
+        let found = std::iter::from_fn(|| index.pop()).find_map(|entry| entry.origin.upgrade());
+        assert_eq!(found, Some(lasting));
     }
 }

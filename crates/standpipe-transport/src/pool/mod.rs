@@ -2,11 +2,17 @@
 
 mod counters;
 mod effects;
+#[cfg(test)]
+mod fake;
 mod index;
+#[cfg(test)]
+mod model;
 mod origin_pool;
 mod shared;
 mod state;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod total;
 
 pub(crate) use origin_pool::{OriginPool, Slot};

@@ -95,6 +95,8 @@ impl OriginPool {
     pub(crate) fn leave(self: &Arc<Self>, ticket: Ticket) {
         let now = Instant::now();
         self.with(|state, fx| state.leave(ticket, now, fx));
+        // A grant that was not collected may idle now.
+        self.shared.rebalance();
     }
 
     /// A lease ended well.
@@ -286,6 +288,14 @@ impl OriginPool {
             }
         }
         fx
+    }
+}
+
+impl Drop for OriginPool {
+    /// The connections that idle here close with it. Others may live on under the same limits.
+    fn drop(&mut self) {
+        let idle = self.state.lock().idle();
+        self.shared.index.add(-idle.cast_signed());
     }
 }
 

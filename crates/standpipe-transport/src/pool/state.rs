@@ -69,8 +69,10 @@ struct Idle<C> {
 #[derive(Debug)]
 struct Failure {
     error: Error,
-    /// The dial stood for all who came before this serial number.
-    covers: Option<u64>,
+    /// Who came before this serial number was there when the dial began.
+    covers: u64,
+    /// The dial stood for all of them, not for one.
+    for_all: bool,
 }
 
 /// What a waiter finds when it looks.
@@ -209,10 +211,6 @@ impl<C: Handle, P> State<C, P> {
         {
             self.put_back(handle, now, fx);
         }
-        if !self.spare.is_empty() {
-            // The wake-up for those permits may have gone to the one who left.
-            self.wake_head(fx);
-        }
         self.serve(fx);
     }
 
@@ -271,8 +269,11 @@ impl<C: Handle, P> State<C, P> {
     /// A dial failed. `covers` is the serial number up to which waiters were there when it began.
     pub(crate) fn dial_failed(&mut self, error: Error, covers: u64, fx: &mut Effects<C, P>) {
         self.dialing -= 1;
-        let covers = (self.sharing != Sharing::Exclusive).then_some(covers);
-        self.failures.push(Failure { error, covers });
+        self.failures.push(Failure {
+            error,
+            covers,
+            for_all: self.sharing != Sharing::Exclusive,
+        });
         self.serve(fx);
     }
 
@@ -284,10 +285,6 @@ impl<C: Handle, P> State<C, P> {
     /// The IO of a connection, or of a dial, is gone.
     pub(crate) fn slot_closed(&mut self, fx: &mut Effects<C, P>) {
         self.slots -= 1;
-        if self.slots == 0 && self.dialing == 0 {
-            // They were kept for waiters whom a connection could have served. There is none now.
-            self.failures.clear();
-        }
         self.serve(fx);
     }
 
@@ -368,9 +365,6 @@ impl<C: Handle, P> State<C, P> {
     fn keep_permit(&mut self, permit: P, fx: &mut Effects<C, P>) {
         self.spare.push(permit);
         self.plan(fx);
-        if !self.spare.is_empty() {
-            self.wake_head(fx);
-        }
     }
 
     // ---- idle connections ----
@@ -461,14 +455,20 @@ impl<C: Handle, P> State<C, P> {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let idle = self.idle.len() + self.settling.len() + self.streams.idle_count();
+        let idle = self.idle() + self.settling.len();
         Counts {
             dialing: self.dialing,
-            active: (self.slots - self.dialing).saturating_sub(idle),
+            // The IO of a failed dial may be gone before the dial is.
+            active: self.slots.saturating_sub(self.dialing + idle),
             idle,
             waiting: self.waiters.len(),
             streams: self.streams.in_use(),
         }
+    }
+
+    /// Idle connections as `Effects::idle_change` counts them.
+    pub(crate) fn idle(&self) -> usize {
+        self.idle.len() + self.streams.idle_count()
     }
 
     /// Whether there is nothing here that would be lost with it.
@@ -492,6 +492,9 @@ impl<C: Handle, P> State<C, P> {
             };
             self.grant_head(Ok(handle), fx);
         }
+        if !self.waiters.is_empty() && self.slots >= self.limits.connections {
+            fx.idle_change += self.streams.remove_suspect(fx);
+        }
         self.settle_failures(fx);
         self.plan(fx);
         // The plan may have given up the last permit that was hoped for.
@@ -500,8 +503,14 @@ impl<C: Handle, P> State<C, P> {
         }
     }
 
-    /// Hands dial errors out once nothing is left that could serve the waiters instead.
+    /// Hands dial errors out once nothing is left that could serve the waiters instead. The IO of
+    /// a failed dial may outlive it, so this is asked again when a slot closes.
     fn settle_failures(&mut self, fx: &mut Effects<C, P>) -> bool {
+        // One for whom a dial failed and who went away must not keep others from dialling.
+        let head = self.waiters.front_mut().map(|(ticket, _)| ticket.serial());
+        self.failures
+            .retain(|failure| head.is_some_and(|head| head < failure.covers));
+        self.failures.truncate(self.waiters.len());
         let hoped_for = self.asking + usize::from(self.asked.is_some()) + self.spare.len();
         if self.failures.is_empty() || self.slots + self.dialing + hoped_for > 0 {
             return false;
@@ -543,16 +552,21 @@ impl<C: Handle, P> State<C, P> {
                 self.asking += needed - coming;
                 fx.ask += needed - coming;
             }
-            return;
+            return self.wake_dialer(fx);
         }
-        let mut surplus = coming + usize::from(self.asked.is_some()) - needed;
-        if surplus > 0 && self.asked.is_some() {
-            fx.withdraw.extend(self.asked.take());
-            surplus -= 1;
+        // What is being asked for is planned again with the answer; until then nothing in hand is
+        // given up, which may be the answer itself, come before the place was noted.
+        if self.asking == 0 {
+            let mut surplus = coming + usize::from(self.asked.is_some()) - needed;
+            if surplus > 0 && self.asked.is_some() {
+                fx.withdraw.extend(self.asked.take());
+                surplus -= 1;
+            }
+            for _ in 0..surplus {
+                fx.release.extend(self.spare.pop());
+            }
         }
-        for _ in 0..surplus {
-            fx.release.extend(self.spare.pop());
-        }
+        self.wake_dialer(fx);
     }
 
     /// How many dials should begin beyond those under way.
@@ -573,21 +587,23 @@ impl<C: Handle, P> State<C, P> {
     }
 
     fn fail_waiters(&mut self, failure: &Failure, fx: &mut Effects<C, P>) {
-        match failure.covers {
-            None => self.grant_head(Err(failure.error.clone()), fx),
-            Some(covers) => {
-                while let Some((ticket, _)) = self.waiters.front_mut() {
-                    if ticket.serial() >= covers {
-                        break;
-                    }
-                    self.grant_head(Err(failure.error.clone()), fx);
-                }
+        while let Some((ticket, _)) = self.waiters.front_mut() {
+            if ticket.serial() >= failure.covers {
+                break;
+            }
+            self.grant_head(Err(failure.error.clone()), fx);
+            if !failure.for_all {
+                break;
             }
         }
     }
 
-    fn wake_head(&mut self, fx: &mut Effects<C, P>) {
-        if let Some((_, waiter)) = self.waiters.front_mut() {
+    /// Has the head begin the dials that there are permits for. Whoever was woken for them before
+    /// may have been served or have left since.
+    fn wake_dialer(&mut self, fx: &mut Effects<C, P>) {
+        if !self.spare.is_empty()
+            && let Some((_, waiter)) = self.waiters.front_mut()
+        {
             fx.wake.extend(waiter.waker.clone());
         }
     }
@@ -649,7 +665,7 @@ impl<C: Handle, P> State<C, P> {
         Audit {
             waiting: self.waiters.iter().map(|waiter| waiter.since).collect(),
             usable: usable + usize::from(self.streams.any_room()),
-            idle: self.idle.len() + self.streams.idle_count(),
+            idle: self.idle(),
             slots: self.slots,
             dialing: self.dialing,
             spare: self.spare.len(),

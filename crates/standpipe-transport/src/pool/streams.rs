@@ -26,13 +26,15 @@ impl<C: Handle> Shared<C> {
         if self.draining || self.in_use >= self.limit || self.template.is_spent() {
             return false;
         }
-        match self.suspect_at {
-            Some(mark) if self.template.bytes_read() == mark => false,
-            _ => {
-                self.suspect_at = None;
-                true
-            }
+        let trusted = !self.is_suspect();
+        if trusted {
+            self.suspect_at = None;
         }
+        trusted
+    }
+
+    fn is_suspect(&self) -> bool {
+        self.suspect_at == Some(self.template.bytes_read())
     }
 
     fn is_idle(&self) -> bool {
@@ -157,7 +159,17 @@ impl<C: Handle> Streams<C> {
     pub(super) fn any_fresh(&self) -> bool {
         self.all
             .iter()
-            .any(|shared| shared.fresh && !shared.draining)
+            .any(|shared| shared.fresh && !shared.draining && !shared.is_suspect())
+    }
+
+    /// Takes out a connection without streams from which nothing came, to make room for a better
+    /// one; returns the change in idle connections.
+    pub(super) fn remove_suspect<P>(&mut self, fx: &mut Effects<C, P>) -> isize {
+        let suspect = |shared: &&Shared<C>| shared.is_idle() && shared.is_suspect();
+        match self.all.iter().find(suspect).map(|s| s.template.id()) {
+            Some(id) => self.remove(id, fx),
+            None => 0,
+        }
     }
 
     pub(super) fn idle_since(&self, id: u64) -> Option<Instant> {

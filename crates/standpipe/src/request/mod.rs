@@ -5,7 +5,7 @@ mod into_uri;
 use std::fmt::Display;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 use standpipe_core::{Body, Error, ErrorKind, Origin, Phase};
 use standpipe_timeout::RequestTimeout;
@@ -104,7 +104,10 @@ impl RequestBuilder {
             })?;
             *request.body_mut() = bytes.into();
             let json = HeaderValue::from_static("application/json");
-            request.headers_mut().entry(CONTENT_TYPE).or_insert(json);
+            request
+                .headers_mut()
+                .entry(http::header::CONTENT_TYPE)
+                .or_insert(json);
             Ok(())
         })
     }

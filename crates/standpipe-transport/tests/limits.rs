@@ -1,0 +1,13 @@
+//! The limits on connections, on waiting and on idling.
+
+#[path = "limits/acquire.rs"]
+mod acquire;
+#[path = "limits/idle.rs"]
+mod idle;
+#[path = "limits/lifetime.rs"]
+mod lifetime;
+#[path = "limits/per_host.rs"]
+mod per_host;
+mod support;
+#[path = "limits/total.rs"]
+mod total;
