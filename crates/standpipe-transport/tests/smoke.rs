@@ -116,3 +116,39 @@ async fn a_real_server_on_loopback_answers() {
         "tcp"
     );
 }
+
+/// TO-07
+#[tokio::test(start_paused = true)]
+async fn the_longest_timeouts_there_are_do_not_overflow() {
+    let network = Network::new();
+    let listener = network.listen("a.test:80");
+    let longest = Some(std::time::Duration::MAX);
+    let transport = Transport::builder()
+        .connector(network.connector())
+        .idle_timeout(longest)
+        .max_lifetime(longest)
+        .acquire_timeout(longest)
+        .response_head_timeout(longest)
+        .body_idle_timeout(longest)
+        .write_idle_timeout(longest)
+        .build()
+        .unwrap();
+    let server = tokio::spawn(async move {
+        let mut peer = Peer::new(listener.accept().await);
+        peer.read_head().await.unwrap();
+        peer.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no")
+            .await
+            .unwrap();
+        tokio::task::yield_now().await;
+        peer.write("k").await.unwrap();
+        peer
+    });
+    let response = transport
+        .clone()
+        .oneshot(get("http://a.test/"))
+        .await
+        .unwrap();
+    let body = response.into_body().collect().await.unwrap();
+    assert_eq!(body.to_bytes(), "ok");
+    drop(server.await.unwrap());
+}

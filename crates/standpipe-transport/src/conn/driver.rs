@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use standpipe_core::{Error, ErrorKind, Phase, RequestSent};
+use standpipe_core::{Deadline, Error, ErrorKind, Phase, RequestSent};
 use tokio::time::{Instant, Sleep};
 
 use super::{Channel, ConnMeta};
@@ -100,7 +100,8 @@ where
         lifetime: Option<Duration>,
     ) -> Self {
         let now = Instant::now();
-        let sleep = |timeout| Box::pin(tokio::time::sleep_until(now + timeout));
+        let at = |timeout| Deadline::after_instant(now, timeout).instant();
+        let sleep = |timeout| Box::pin(tokio::time::sleep_until(at(timeout)));
         Self {
             connection: Box::pin(connection),
             limit,

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use standpipe_core::Deadline;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tokio_rustls::client::TlsStream;
 
 use super::{ConnMeta, Fault};
@@ -86,9 +87,9 @@ impl PooledIo {
             self.stalled = None;
             return Poll::Ready(Ok(value));
         }
-        let clock = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + timeout)));
+        let clock = self.stalled.get_or_insert_with(|| {
+            Box::pin(tokio::time::sleep_until(Deadline::after(timeout).instant()))
+        });
         ready!(clock.as_mut().poll(cx));
         self.meta.set_fault(Fault::WriteTimeout);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -174,7 +175,7 @@ impl AsyncWrite for PooledIo {
 impl Drop for End {
     fn drop(&mut self) {
         if let Some(mut slot) = self.slot.take()
-            && self.meta.is_evicted()
+            && self.meta.end_permit()
         {
             slot.set_evicted();
         }

@@ -19,6 +19,13 @@ pub(crate) enum Fault {
     WriteTimeout = 1,
 }
 
+const PERMIT_HELD: u8 = 0;
+const PERMIT_EVICTED: u8 = 1;
+const PERMIT_GONE: u8 = 2;
+
+/// What stands for "not suspect" in place of a count of bytes.
+const TRUSTED: u64 = u64::MAX;
+
 /// Where the IO of a connection stands.
 #[derive(Debug, Default)]
 enum IoState {
@@ -40,9 +47,10 @@ pub(crate) struct ConnMeta {
     written: AtomicU64,
     retired: AtomicBool,
     closing: AtomicBool,
-    evicted: AtomicBool,
+    permit: AtomicU8,
     settling: AtomicBool,
-    suspect: AtomicBool,
+    /// How many bytes had been read when it became suspect.
+    suspect: AtomicU64,
     fault: AtomicU8,
     io_state: Mutex<IoState>,
     driver: AtomicWaker,
@@ -60,9 +68,9 @@ impl ConnMeta {
             written: AtomicU64::new(0),
             retired: AtomicBool::new(false),
             closing: AtomicBool::new(false),
-            evicted: AtomicBool::new(false),
+            permit: AtomicU8::new(PERMIT_HELD),
             settling: AtomicBool::new(false),
-            suspect: AtomicBool::new(false),
+            suspect: AtomicU64::new(TRUSTED),
             fault: AtomicU8::new(Fault::None as u8),
             io_state: Mutex::default(),
             driver: AtomicWaker::new(),
@@ -153,13 +161,19 @@ impl ConnMeta {
         }
     }
 
-    /// Marks the connection as closed for the line of those short of a permit.
-    pub(crate) fn set_evicted(&self) {
-        self.evicted.store(true, Ordering::Relaxed);
+    /// Marks the connection as closed for the line of those short of a permit; false when its
+    /// permit is on its way back already, or was marked before.
+    pub(crate) fn set_evicted(&self) -> bool {
+        let (held, evicted) = (PERMIT_HELD, PERMIT_EVICTED);
+        let marked =
+            self.permit
+                .compare_exchange(held, evicted, Ordering::SeqCst, Ordering::SeqCst);
+        marked.is_ok()
     }
 
-    pub(crate) fn is_evicted(&self) -> bool {
-        self.evicted.load(Ordering::Relaxed)
+    /// The permit goes back; whether it was marked.
+    pub(crate) fn end_permit(&self) -> bool {
+        self.permit.swap(PERMIT_GONE, Ordering::SeqCst) == PERMIT_EVICTED
     }
 
     pub(crate) fn set_fault(&self, fault: Fault) {
@@ -197,10 +211,14 @@ impl ConnMeta {
 
     /// The driver shall say when bytes arrive.
     pub(crate) fn set_suspect(&self) {
-        self.suspect.store(true, Ordering::SeqCst);
+        self.suspect.store(self.bytes_read(), Ordering::SeqCst);
     }
 
+    /// Whether bytes have arrived since it became suspect; true once.
     pub(crate) fn take_suspect(&self) -> bool {
-        self.suspect.load(Ordering::SeqCst) && self.suspect.swap(false, Ordering::SeqCst)
+        let mark = self.suspect.load(Ordering::SeqCst);
+        mark != TRUSTED
+            && mark != self.bytes_read()
+            && self.suspect.swap(TRUSTED, Ordering::SeqCst) != TRUSTED
     }
 }

@@ -97,8 +97,10 @@ impl Lease {
     pub(crate) fn suspect(&self) {
         let meta = self.meta();
         if meta.shared {
-            meta.set_suspect();
             self.pool.suspect(meta.id());
+            meta.set_suspect();
+            // Bytes that came in between the two are told by nobody else.
+            self.pool.revived();
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use standpipe_core::{Error, ErrorKind, Phase, RequestSent};
-use tokio::time::{Instant, Sleep};
+use standpipe_core::{Deadline, Error, ErrorKind, Phase, RequestSent};
+use tokio::time::Sleep;
 
 use super::fault;
 use super::lease::{Hold, Lease};
@@ -79,9 +79,9 @@ impl ReceiveBody {
         let Some(timeout) = self.idle_timeout else {
             return Poll::Pending;
         };
-        let clock = self
-            .silence
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + timeout)));
+        let clock = self.silence.get_or_insert_with(|| {
+            Box::pin(tokio::time::sleep_until(Deadline::after(timeout).instant()))
+        });
         ready!(clock.as_mut().poll(cx));
         let error = Error::new(ErrorKind::BodyIdleTimeout)
             .with_phase(Phase::Body)

@@ -189,13 +189,17 @@ impl OriginPool {
     /// Closes the least recently used idle connection of this origin.
     pub(crate) fn evict_oldest(self: &Arc<Self>, for_line: bool) -> bool {
         self.with(|state, fx| {
-            let evicted = state.evict_oldest(fx).is_some();
-            if evicted && for_line {
-                for channel in &fx.close {
-                    channel.meta.set_evicted();
+            loop {
+                let before = fx.close.len();
+                if state.evict_oldest(fx).is_none() {
+                    return false;
+                }
+                // One whose permit is on its way back brings the line nothing more: another goes.
+                let evicted = &fx.close[before..];
+                if !for_line || evicted.iter().any(|channel| channel.meta.set_evicted()) {
+                    return true;
                 }
             }
-            evicted
         })
     }
 

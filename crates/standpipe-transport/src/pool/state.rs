@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use standpipe_core::queue::{Ticket, WaitQueue};
-use standpipe_core::{Error, ErrorKind, Phase};
+use standpipe_core::{Deadline, Error, ErrorKind, Phase};
 use tokio::time::Instant;
 
 use super::effects::Effects;
@@ -387,10 +387,10 @@ impl<C: Handle, P> State<C, P> {
             ),
             (None, Some(since)) => (since, timeout),
             // In use: it comes back at `now` at the earliest.
-            (None, None) => return Sweep::CheckAt(now + timeout),
+            (None, None) => return Sweep::CheckAt(later(now, timeout)),
         };
         if now.saturating_duration_since(since) < timeout {
-            return Sweep::CheckAt(since + timeout);
+            return Sweep::CheckAt(later(since, timeout));
         }
         self.take_out(id, fx);
         Sweep::Expired
@@ -638,6 +638,11 @@ impl<C: Handle, P> State<C, P> {
             fx.idle_change += self.streams.remove(id, fx);
         }
     }
+}
+
+/// `from` and `wait` later, however long that is.
+fn later(from: Instant, wait: Duration) -> Instant {
+    Deadline::after_instant(from, wait).instant()
 }
 
 /// What the tests look at inside.
