@@ -137,6 +137,12 @@ fn check_limits(limits: &PoolLimits) -> Result<(), Error> {
         "max_requests_per_connection",
         limits.max_requests_per_connection,
     )?;
+    if limits.idle_timeout == Some(Duration::ZERO) {
+        let allowed = "more than zero, or None; max_idle_per_host 0 keeps none";
+        return Err(refused(format!(
+            "idle_timeout is 0s, but must be {allowed}"
+        )));
+    }
     if limits.max_idle_per_host > per_host {
         let idle = limits.max_idle_per_host;
         return Err(refused(format!(

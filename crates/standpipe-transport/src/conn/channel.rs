@@ -104,6 +104,10 @@ impl Handle for Channel {
         }
     }
 
+    fn max_uses(&self) -> u64 {
+        self.meta.max_uses()
+    }
+
     fn bytes_read(&self) -> u64 {
         self.meta.bytes_read()
     }

@@ -82,6 +82,11 @@ impl ConnMeta {
         self.facts.id
     }
 
+    /// How many requests it may carry.
+    pub(crate) fn max_uses(&self) -> u64 {
+        self.max_uses
+    }
+
     /// Counts one more request; returns how many came before it.
     pub(crate) fn begin_use(&self) -> u64 {
         self.uses.fetch_add(1, Ordering::Relaxed)

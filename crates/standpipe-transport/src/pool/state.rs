@@ -28,6 +28,10 @@ pub(crate) trait Handle: Sized {
     fn is_shared(&self) -> bool;
     /// Another handle of a shared connection.
     fn fork(&self) -> Self;
+    /// How many requests the connection may carry.
+    fn max_uses(&self) -> u64 {
+        u64::MAX
+    }
     /// Bytes read from the peer so far.
     fn bytes_read(&self) -> u64;
     /// How long it may idle, where the peer or a setting says so.

@@ -12,6 +12,8 @@ struct Shared<C> {
     /// Handles that ended their stream and serve the next one.
     spare: Vec<C>,
     in_use: usize,
+    /// Streams given out so far: counted here, under the lock, and not when they are collected.
+    taken: u64,
     limit: usize,
     /// The peer has not told its limit yet.
     fresh: bool,
@@ -23,7 +25,7 @@ struct Shared<C> {
 
 impl<C: Handle> Shared<C> {
     fn has_room(&mut self) -> bool {
-        if self.draining || self.in_use >= self.limit || self.template.is_spent() {
+        if self.draining || self.in_use >= self.limit || self.is_spent() {
             return false;
         }
         let trusted = !self.is_suspect();
@@ -35,6 +37,10 @@ impl<C: Handle> Shared<C> {
 
     fn is_suspect(&self) -> bool {
         self.suspect_at == Some(self.template.bytes_read())
+    }
+
+    fn is_spent(&self) -> bool {
+        self.taken >= self.template.max_uses() || self.template.is_spent()
     }
 
     fn is_idle(&self) -> bool {
@@ -66,6 +72,7 @@ impl<C: Handle> Streams<C> {
             template: handle,
             spare: Vec::new(),
             in_use: 0,
+            taken: 0,
             limit: 1,
             fresh: true,
             draining: false,
@@ -81,6 +88,7 @@ impl<C: Handle> Streams<C> {
             .iter_mut()
             .find_map(|shared| shared.has_room().then_some(shared))?;
         shared.in_use += 1;
+        shared.taken += 1;
         let handle = shared.spare.pop().unwrap_or_else(|| shared.template.fork());
         Some((handle, if shared.in_use == 1 { -1 } else { 0 }))
     }
@@ -94,7 +102,7 @@ impl<C: Handle> Streams<C> {
         shared.in_use -= 1;
         shared.idle_since = now;
         let id = handle.id();
-        let spent = shared.template.is_spent();
+        let spent = shared.is_spent();
         if shared.in_use > 0 {
             shared.spare.push(handle);
             return 0;
