@@ -49,7 +49,7 @@ fn mirror() -> standpipe_test::ServerBuilder {
     })
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixty_four_tasks_share_eight_connections_to_one_host() {
     let server = mirror().start().await;
     let builder = Pool::builder().max_connections_per_host(8);
@@ -65,7 +65,7 @@ async fn sixty_four_tasks_share_eight_connections_to_one_host() {
     assert_eq!(stats.created, seen.connections as u64);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixty_four_tasks_share_twelve_connections_to_three_hosts() {
     let network = Network::new();
     let names = ["a.test", "b.test", "c.test"];
