@@ -41,6 +41,10 @@ pub(crate) struct ReceiveBody {
     /// Runs while the caller waits for the peer, and at no other time: a slow reader is not
     /// the peer's silence.
     silence: Option<Pin<Box<Sleep>>>,
+    /// How many polls may yet come that are not the caller's: at the head the transport looks
+    /// whether all is there, which takes one poll, and a second one after a frame. They start no
+    /// clock.
+    looks: u8,
 }
 
 impl ReceiveBody {
@@ -56,6 +60,7 @@ impl ReceiveBody {
             upload,
             idle_timeout,
             silence: None,
+            looks: 2,
         }
     }
 
@@ -126,7 +131,11 @@ impl HttpBody for ReceiveBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         let frame = match Pin::new(&mut this.incoming).poll_frame(cx) {
-            Poll::Ready(frame) => frame,
+            Poll::Ready(frame) => {
+                this.looks = this.looks.saturating_sub(1);
+                frame
+            }
+            Poll::Pending if std::mem::take(&mut this.looks) > 0 => return Poll::Pending,
             Poll::Pending => {
                 let error = ready!(this.poll_silence(cx));
                 drop(this.lease.take());
