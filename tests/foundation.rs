@@ -63,6 +63,8 @@ async fn sixty_four_tasks_at_one_host_stay_within_eight_connections_and_reuse_th
     assert!(stats.reuse_share() > 0.99, "{stats:?}");
 }
 
+/// 64 tasks would take 24 connections; the limit in all leaves each host four. (Where the shares
+/// cannot be even, as with eight for three hosts, some connections pass to and fro: 99.3 %.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_hosts_share_a_total_limit_and_still_reuse_their_connections() {
     let servers = [
@@ -73,7 +75,7 @@ async fn three_hosts_share_a_total_limit_and_still_reuse_their_connections() {
     let pool = Pool::builder()
         .max_connections_per_host(8)
         .max_idle_per_host(8)
-        .max_connections(Some(8))
+        .max_connections(Some(12))
         .build()
         .unwrap();
     drive(
@@ -82,7 +84,7 @@ async fn three_hosts_share_a_total_limit_and_still_reuse_their_connections() {
     )
     .await;
     let stats = pool.stats().total;
-    assert!(stats.dialing + stats.active + stats.idle <= 8, "{stats:?}");
+    assert!(stats.dialing + stats.active + stats.idle <= 12, "{stats:?}");
     let requests: usize = servers.iter().map(|server| server.stats().requests).sum();
     assert_eq!(requests, REQUESTS);
     assert!(stats.reuse_share() > 0.99, "{stats:?}");

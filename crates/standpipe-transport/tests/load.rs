@@ -63,7 +63,7 @@ async fn three_hosts_share_the_limit_in_all_and_nearly_all_requests_reuse_a_conn
     for _ in 0..3 {
         servers.push(echoing().start().await);
     }
-    let transport = at_most(8).max_connections(Some(8)).build().unwrap();
+    let transport = at_most(8).max_connections(Some(12)).build().unwrap();
     load(&transport, &servers).await;
     let seen: Vec<_> = servers.iter().map(Server::stats).collect();
     assert_eq!(seen.iter().map(|s| s.requests).sum::<usize>(), REQUESTS);
