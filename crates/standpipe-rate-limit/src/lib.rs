@@ -1,0 +1,1 @@
+//! A fair rate limit as a tower layer: shared by clones, told by the server, per cost.

@@ -1,0 +1,1 @@
+//! Retry as a tower layer for HTTP clients: reads the answer, keeps to the deadline, has a budget.
