@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use standpipe_core::{Body, BoxError, Origin, OriginMap};
+use standpipe_core::{Body, BoxError, Deadline, Origin, OriginMap};
 use tower_service::Service;
 
 use crate::builder::TransportBuilder;
@@ -158,7 +158,7 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let pools = &self.inner.pools;
         match pools.get_or_insert_with(request.uri(), |origin| self.make(origin)) {
-            Ok(pool) => ResponseFuture::new(&pool, Body::for_request(request)),
+            Ok(pool) => start(&pool, request),
             Err(error) => ResponseFuture::failed(error),
         }
     }
@@ -198,6 +198,19 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        ResponseFuture::new(&self.pool, Body::for_request(request))
+        start(&self.pool, request)
     }
+}
+
+#[inline]
+fn start<B>(pool: &Arc<OriginPool>, request: Request<B>) -> ResponseFuture
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let deadline = Deadline::of(&request);
+    let (head, body) = request.into_parts();
+    let mut body = Body::new(body);
+    body.set_deadline(deadline);
+    ResponseFuture::new(pool, head, body)
 }

@@ -91,9 +91,6 @@ impl Body {
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
     {
-        if body.is_end_stream() {
-            return Self::empty();
-        }
         let first = match Pin::new(&mut body).poll_frame(cx) {
             Poll::Pending => return Self::of(Kind::Stream(boxed(body))),
             Poll::Ready(None) => return Self::empty(),

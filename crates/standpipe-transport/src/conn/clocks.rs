@@ -144,6 +144,7 @@ impl Clocks {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the wakers are used up")]
 fn wake(rung: Vec<Slot>) {
     for slot in rung {
         if let Slot::Set(_, waker) = slot {

@@ -73,6 +73,8 @@ pub(crate) struct Driver<C, L> {
     lifetime_at: Option<Instant>,
     /// When the first of its requests gives up.
     requests_at: Option<Instant>,
+    /// The first of the three.
+    next: Option<Instant>,
     registered: bool,
     stream_limit: Option<usize>,
 }
@@ -109,7 +111,7 @@ where
     ) -> Self {
         let now = Instant::now();
         let at = |timeout| Deadline::after_instant(now, timeout).instant();
-        Self {
+        let mut driver = Self {
             connection: Box::pin(connection),
             limit,
             end: End {
@@ -122,9 +124,12 @@ where
             idle_at: idle_timeout.map(at),
             lifetime_at: lifetime.map(at),
             requests_at: None,
+            next: None,
             registered: false,
             stream_limit: None,
-        }
+        };
+        driver.next = driver.first_time();
+        driver
     }
 
     /// A fresh connection takes requests only after its first poll, so it is published here.
@@ -153,17 +158,25 @@ where
         }
     }
 
+    /// Tells the origin what has changed.
     fn tell(&mut self) {
         let meta = &self.end.meta;
-        let limit = if meta.bytes_read() > 0 {
-            (self.limit)(&self.connection)
-        } else {
-            None
-        };
         let settled = meta.take_settling();
+        if !meta.shared {
+            if settled && let Some(pool) = self.end.pool.upgrade() {
+                pool.settled(meta.id());
+            }
+            return;
+        }
+        // Before the peer has spoken there is only hyper's guess.
+        let limit = meta
+            .is_limit_known()
+            .then(|| (self.limit)(&self.connection))
+            .flatten();
         let changed = limit.is_some() && limit != self.stream_limit;
         let revived = meta.take_suspect();
-        if !(settled || changed || revived) {
+        let going_away = meta.take_going_away();
+        if !(settled || changed || revived || going_away) {
             return;
         }
         let Some(pool) = self.end.pool.upgrade() else {
@@ -171,6 +184,9 @@ where
         };
         if settled {
             pool.settled(meta.id());
+        }
+        if going_away {
+            pool.retire(meta.id());
         }
         if revived {
             pool.revived();
@@ -187,14 +203,13 @@ where
         loop {
             if self.end.meta.clocks.has_moved() {
                 self.requests_at = self.end.meta.clocks.armed();
+                self.next = self.first_time();
             }
-            let times = [self.idle_at, self.lifetime_at, self.requests_at];
-            let next = times.into_iter().flatten().min();
-            if !self.timer.poll(next, cx) {
+            if self.timer.is_running_to(self.next) || !self.timer.poll(self.next, cx) {
                 return changed;
             }
             // The timer has said that `next` has come, whatever the clock says.
-            let now = Instant::now().max(next.unwrap_or_else(Instant::now));
+            let now = Instant::now().max(self.next.unwrap_or_else(Instant::now));
             let has_come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
             if has_come(self.requests_at) {
                 self.requests_at = self.end.meta.clocks.ring(now);
@@ -208,7 +223,13 @@ where
                 self.idle_at = self.sweep();
                 changed |= self.idle_at.is_none();
             }
+            self.next = self.first_time();
         }
+    }
+
+    fn first_time(&self) -> Option<Instant> {
+        let times = [self.idle_at, self.lifetime_at, self.requests_at];
+        times.into_iter().flatten().min()
     }
 
     fn retire(&self) {

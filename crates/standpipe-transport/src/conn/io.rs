@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 use tokio_rustls::client::TlsStream;
 
+use super::frames::Frames;
 use super::{ConnMeta, Fault};
 use crate::pool::Slot;
 
@@ -32,7 +33,8 @@ pub(crate) enum Stream {
 pub(crate) struct PooledIo {
     stream: Stream,
     meta: Arc<ConnMeta>,
-    /// Bytes came in that the protocol has not been seen to be done with.
+    frames: Frames,
+    /// SETTINGS came in that hyper has not been seen to be done with.
     unseen: bool,
     write_timeout: Option<Duration>,
     stalled: Option<Pin<Box<Sleep>>>,
@@ -44,6 +46,15 @@ pub(crate) struct PooledIo {
 struct End {
     meta: Arc<ConnMeta>,
     slot: Option<Slot>,
+}
+
+macro_rules! with_stream {
+    ($self:expr, $io:ident => $body:expr) => {
+        match &mut $self.stream {
+            Stream::Plain($io) => $body,
+            Stream::Tls($io) => $body,
+        }
+    };
 }
 
 impl PooledIo {
@@ -60,17 +71,15 @@ impl PooledIo {
                 slot: Some(slot),
             },
             meta,
+            frames: Frames::default(),
             unseen: false,
             write_timeout,
             stalled: None,
         }
     }
 
+    /// An HTTP/1.1 connection is closed by its driver, which owns this.
     fn refuse_if_closing(&self, cx: &Context<'_>) -> io::Result<()> {
-        if !self.meta.shared {
-            // An HTTP/1.1 connection is closed by its driver, which owns this.
-            return Ok(());
-        }
         self.meta.io().register(cx.waker());
         if self.meta.is_closing() {
             return Err(io::ErrorKind::ConnectionAborted.into());
@@ -78,14 +87,57 @@ impl PooledIo {
         Ok(())
     }
 
+    fn poll_read_shared(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.refuse_if_closing(cx)?;
+        let before = buf.filled().len();
+        let read = with_stream!(self, io => Pin::new(io).poll_read(cx, buf));
+        match read {
+            Poll::Ready(_) => {
+                let new = &buf.filled()[before..];
+                self.meta.count_read(new.len());
+                let seen = self.frames.feed(new);
+                self.unseen |= seen.settings;
+                if seen.goaway {
+                    // No new stream, whatever becomes of those under way.
+                    self.meta.set_going_away();
+                }
+                if seen.goaway || self.meta.is_suspect() {
+                    self.meta.driver().wake();
+                }
+            }
+            Poll::Pending if self.unseen => {
+                // hyper has dealt with all that was read before.
+                self.unseen = false;
+                self.meta.set_limit_known();
+                self.meta.driver().wake();
+            }
+            Poll::Pending => {}
+        }
+        read
+    }
+
     /// The outcome of a write or a flush, under the clock that runs while the peer takes nothing.
-    fn watch<T>(&mut self, done: Poll<T>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let Some(timeout) = self.write_timeout else {
-            return done.map(Ok);
-        };
-        if let Poll::Ready(value) = done {
+    #[inline]
+    fn watch<T>(&mut self, done: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        match self.write_timeout {
+            Some(timeout) => self.watch_for(timeout, done, cx),
+            None => done,
+        }
+    }
+
+    fn watch_for<T>(
+        &mut self,
+        timeout: Duration,
+        done: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if done.is_ready() {
             self.stalled = None;
-            return Poll::Ready(Ok(value));
+            return done;
         }
         let clock = self.stalled.get_or_insert_with(|| {
             Box::pin(tokio::time::sleep_until(Deadline::after(timeout).instant()))
@@ -96,37 +148,19 @@ impl PooledIo {
     }
 }
 
-macro_rules! with_stream {
-    ($self:expr, $io:ident => $body:expr) => {
-        match &mut $self.stream {
-            Stream::Plain($io) => $body,
-            Stream::Tls($io) => $body,
-        }
-    };
-}
-
 impl AsyncRead for PooledIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.refuse_if_closing(cx)?;
+        if self.meta.shared {
+            return self.poll_read_shared(cx, buf);
+        }
         let before = buf.filled().len();
         let read = with_stream!(self, io => Pin::new(io).poll_read(cx, buf));
-        match read {
-            Poll::Ready(_) => {
-                self.meta.count_read(buf.filled().len() - before);
-                self.unseen = true;
-            }
-            Poll::Pending if self.unseen => {
-                // All that was read before has been dealt with: a SETTINGS frame among it counts.
-                self.unseen = false;
-                if self.meta.shared {
-                    self.meta.driver().wake();
-                }
-            }
-            Poll::Pending => {}
+        if read.is_ready() {
+            self.meta.count_read(buf.filled().len() - before);
         }
         read
     }
@@ -139,7 +173,7 @@ impl AsyncWrite for PooledIo {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = with_stream!(self, io => Pin::new(io).poll_write(cx, buf));
-        let written = ready!(self.watch(written, cx))??;
+        let written = ready!(self.watch(written, cx))?;
         self.meta.count_written(written);
         Poll::Ready(Ok(written))
     }
@@ -150,7 +184,7 @@ impl AsyncWrite for PooledIo {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = with_stream!(self, io => Pin::new(io).poll_write_vectored(cx, bufs));
-        let written = ready!(self.watch(written, cx))??;
+        let written = ready!(self.watch(written, cx))?;
         self.meta.count_written(written);
         Poll::Ready(Ok(written))
     }
@@ -164,7 +198,7 @@ impl AsyncWrite for PooledIo {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = with_stream!(self, io => Pin::new(io).poll_flush(cx));
-        ready!(self.watch(flushed, cx))?.into()
+        self.watch(flushed, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

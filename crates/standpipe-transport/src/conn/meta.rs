@@ -50,6 +50,10 @@ pub(crate) struct ConnMeta {
     closing: AtomicBool,
     permit: AtomicU8,
     settling: AtomicBool,
+    /// The peer's limit on streams was read.
+    limit_known: AtomicBool,
+    /// The peer has sent a GOAWAY.
+    going_away: AtomicBool,
     /// How many bytes had been read when it became suspect.
     suspect: AtomicU64,
     fault: AtomicU8,
@@ -72,6 +76,8 @@ impl ConnMeta {
             closing: AtomicBool::new(false),
             permit: AtomicU8::new(PERMIT_HELD),
             settling: AtomicBool::new(false),
+            limit_known: AtomicBool::new(false),
+            going_away: AtomicBool::new(false),
             suspect: AtomicU64::new(TRUSTED),
             fault: AtomicU8::new(Fault::None as u8),
             io_state: Mutex::default(),
@@ -217,9 +223,34 @@ impl ConnMeta {
         self.settling.load(Ordering::SeqCst) && self.settling.swap(false, Ordering::SeqCst)
     }
 
+    /// The peer has told how many streams it allows.
+    pub(crate) fn set_limit_known(&self) {
+        self.limit_known.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_limit_known(&self) -> bool {
+        self.limit_known.load(Ordering::Acquire)
+    }
+
+    /// The peer closes the connection as soon as the streams under way have ended.
+    pub(crate) fn set_going_away(&self) {
+        self.retire();
+        self.going_away.store(true, Ordering::Release);
+    }
+
+    /// Whether it does; true once.
+    pub(crate) fn take_going_away(&self) -> bool {
+        self.going_away.load(Ordering::Relaxed) && self.going_away.swap(false, Ordering::Acquire)
+    }
+
     /// The driver shall say when bytes arrive.
     pub(crate) fn set_suspect(&self) {
         self.suspect.store(self.bytes_read(), Ordering::SeqCst);
+    }
+
+    /// Whether the driver waits for bytes.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::SeqCst) != TRUSTED
     }
 
     /// Whether bytes have arrived since it became suspect; true once.

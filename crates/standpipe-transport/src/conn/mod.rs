@@ -3,6 +3,7 @@
 mod channel;
 mod clocks;
 mod driver;
+mod frames;
 mod io;
 mod meta;
 mod timer;

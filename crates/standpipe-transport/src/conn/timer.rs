@@ -13,6 +13,15 @@ pub(super) struct Timer {
 }
 
 impl Timer {
+    /// Whether `at` is what it is set to, and has not come yet.
+    #[inline]
+    pub(super) fn is_running_to(&self, at: Option<Instant>) -> bool {
+        match (&self.sleep, at) {
+            (Some(sleep), Some(_)) => self.at == at && !sleep.is_elapsed(),
+            (_, at) => at.is_none(),
+        }
+    }
+
     /// Whether `at` has come; the task is woken then. Without a time it never comes.
     pub(super) fn poll(&mut self, at: Option<Instant>, cx: &mut Context<'_>) -> bool {
         let Some(next) = at else {
@@ -27,8 +36,6 @@ impl Timer {
                 sleep.as_mut().reset(next);
             }
             self.at = at;
-        } else if !sleep.is_elapsed() {
-            return false;
         }
         sleep.as_mut().poll(cx).is_ready()
     }

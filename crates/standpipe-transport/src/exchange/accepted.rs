@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
@@ -11,7 +12,7 @@ use hyper::client::conn::TrySendError;
 use standpipe_core::{Body, Deadline, Error, ErrorKind, Phase, RequestSent};
 use tokio::time::{Instant, Sleep};
 
-use super::future::{Outgoing, poll_clock, too_late};
+use super::future::{Outgoing, Terms, poll_clock, too_late};
 use super::lease::{Hold, Lease};
 use super::receive::{ReceiveBody, Upload};
 use super::request::{self, Taken};
@@ -28,11 +29,10 @@ const MAX_RESENDS: u32 = 64;
 #[derive(Debug)]
 pub(super) struct Accepted {
     lease: Lease,
-    taken: Taken,
+    taken: Option<Taken>,
     hold: Option<Arc<Hold>>,
     connect: bool,
-    deadline: Option<Deadline>,
-    resends: u32,
+    terms: Terms,
     patience: Patience,
 }
 
@@ -51,27 +51,26 @@ enum Patience {
 impl Accepted {
     /// Hands the request to hyper.
     #[inline]
-    pub(super) fn send(pool: Arc<OriginPool>, channel: Channel, outgoing: Outgoing) -> Self {
-        let Outgoing {
-            request,
-            declared,
-            deadline,
-            resends,
-        } = outgoing;
+    pub(super) fn send(
+        pool: Arc<OriginPool>,
+        channel: Channel,
+        mut head: Parts,
+        body: Body,
+        terms: Terms,
+    ) -> Self {
         let mut lease = Lease::new(channel, pool);
-        let shared = lease.is_shared();
-        let hold = (!request.body().is_buffered()).then(Arc::<Hold>::default);
-        let connect = *request.method() == Method::CONNECT;
+        let connect = head.method == Method::CONNECT;
         let origin = lease.pool().key.origin();
-        let (request, taken) = request::prepare(request, origin, shared, declared, hold.clone());
-        lease.send(request);
+        let taken = request::prepare(&mut head, origin, lease.is_shared());
+        let hold = (!body.is_buffered()).then(Arc::<Hold>::default);
+        let body = SendBody::new(body, terms.declared, hold.clone());
+        lease.send(Request::from_parts(head, body));
         Self {
             lease,
-            taken,
+            taken: Some(taken),
             hold,
             connect,
-            deadline,
-            resends,
+            terms,
             patience: Patience::Unset,
         }
     }
@@ -120,7 +119,7 @@ impl Accepted {
     fn until(&self) -> Option<Instant> {
         let limit = self.lease.pool().config.timeouts.response_head;
         let limit = limit.map(Deadline::after);
-        Deadline::earlier(limit, self.deadline).map(Deadline::instant)
+        Deadline::earlier(limit, self.terms.deadline).map(Deadline::instant)
     }
 
     /// The clock has rung: the lease ends with this stage.
@@ -128,7 +127,7 @@ impl Accepted {
         self.lease.suspect();
         let pool = self.lease.pool();
         let passed = |deadline: Deadline| deadline.instant() <= Instant::now();
-        if self.deadline.is_some_and(passed) {
+        if self.terms.deadline.is_some_and(passed) {
             return too_late(pool, RequestSent::Maybe);
         }
         let limit = pool.config.timeouts.response_head.unwrap_or_default();
@@ -140,42 +139,35 @@ impl Accepted {
 
     /// The head is there: the lease goes along with the body, or back where all has arrived.
     pub(super) fn deliver(
-        self,
+        &mut self,
         response: Response<Incoming>,
         cx: &mut Context<'_>,
     ) -> Response<Body> {
-        let Self {
-            lease,
-            hold,
-            connect,
-            ..
-        } = self;
+        let lease = &mut self.lease;
         let status = response.status();
         let info = lease.meta().info(lease.uses_before());
-        let idle_timeout = lease.pool().config.timeouts.body_idle;
-        let upgraded =
-            status == StatusCode::SWITCHING_PROTOCOLS || (connect && status.is_success());
         let (head, incoming) = response.into_parts();
-        let lease = if upgraded && !lease.is_shared() {
+        let upgraded =
+            status == StatusCode::SWITCHING_PROTOCOLS || (self.connect && status.is_success());
+        let mut rest = None;
+        if upgraded && !lease.is_shared() {
             lease.detach();
-            None
         } else if !lease.is_shared() && lease.is_ready() {
             // hyper takes the next request only when this exchange is over, so all of the body
             // is with us already.
             lease.finish();
-            None
         } else {
-            Some(lease)
-        };
-        let ended = lease.is_none() && incoming.is_end_stream();
-        let mut body = if ended {
+            rest = Some(lease.take());
+        }
+        let mut body = if rest.is_none() && incoming.is_end_stream() {
             Body::empty()
         } else {
-            let upload = hold.map(|hold| Upload {
+            let idle_timeout = self.lease.pool().config.timeouts.body_idle;
+            let upload = self.hold.take().map(|hold| Upload {
                 hold,
                 refused: status.is_client_error() || status.is_server_error(),
             });
-            Body::poll_new(ReceiveBody::new(incoming, lease, upload, idle_timeout), cx)
+            Body::poll_new(ReceiveBody::new(incoming, rest, upload, idle_timeout), cx)
         };
         body.set_connection_info(Some(info));
         Response::from_parts(head, body)
@@ -183,23 +175,17 @@ impl Accepted {
 
     /// What goes out again where hyper gave the request back; else the error.
     pub(super) fn failed(
-        self,
+        mut self,
         mut error: TrySendError<Request<SendBody>>,
     ) -> Result<(Arc<OriginPool>, Outgoing), Error> {
-        let Some(request) = error.take_message() else {
+        let (Some(request), Some(taken)) = (error.take_message(), self.taken.take()) else {
             return Err(fault::of_exchange(error.into_error(), &self.lease));
         };
-        let Self {
-            lease,
-            taken,
-            deadline,
-            resends,
-            ..
-        } = self;
+        let Self { lease, terms, .. } = self;
         let pool = Arc::clone(lease.pool());
         let reused = lease.uses_before() > 0;
         drop(lease);
-        if !reused || resends >= MAX_RESENDS {
+        if !reused || terms.resends >= MAX_RESENDS {
             return Err(Error::new(ErrorKind::ConnectionClosed)
                 .with_phase(Phase::Exchange)
                 .with_request_sent(RequestSent::No)
@@ -208,13 +194,14 @@ impl Accepted {
                 .with_origin(pool.key.origin().clone()));
         }
         pool.counters.resent();
-        let (request, declared) = request::restore(request, taken);
-        let outgoing = Outgoing {
-            request,
+        let (mut head, body) = request.into_parts();
+        request::restore(&mut head, taken);
+        let (body, declared) = body.into_parts();
+        let terms = Terms {
             declared,
-            deadline,
-            resends: resends + 1,
+            deadline: terms.deadline,
+            resends: terms.resends + 1,
         };
-        Ok((pool, outgoing))
+        Ok((pool, Outgoing { head, body, terms }))
     }
 }

@@ -37,7 +37,11 @@ impl Acquiring {
     /// Joins the queue, unless it is full or the deadline has passed.
     pub(super) fn begin(pool: &Arc<OriginPool>, outgoing: Outgoing) -> Result<Self, Error> {
         let began = Instant::now();
-        if outgoing.deadline.is_some_and(|at| at.instant() <= began) {
+        if outgoing
+            .terms
+            .deadline
+            .is_some_and(|at| at.instant() <= began)
+        {
             return Err(too_late(pool, RequestSent::No));
         }
         let ticket = pool.join(began)?;
@@ -60,7 +64,7 @@ impl Acquiring {
     pub(super) fn until(&self) -> Option<Instant> {
         let limit = self.place.pool.config.timeouts.acquire;
         let limit = limit.map(|limit| Deadline::after_instant(self.began, limit));
-        Deadline::earlier(limit, self.outgoing.deadline).map(Deadline::instant)
+        Deadline::earlier(limit, self.outgoing.terms.deadline).map(Deadline::instant)
     }
 
     /// The wait has ended without a connection.

@@ -82,6 +82,9 @@ fn stream_fault(error: &hyper::Error) -> Option<(ErrorKind, bool)> {
     let refused = h2.is_remote() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
     if h2.is_reset() {
         Some((ErrorKind::StreamReset, refused))
+    } else if h2.is_go_away() && h2.is_remote() {
+        // h2 gives this to the streams after the last one that the peer took, and to no other.
+        Some((ErrorKind::ConnectionClosed, true))
     } else if h2.is_io() || h2.is_go_away() {
         Some((ErrorKind::ConnectionClosed, false))
     } else {

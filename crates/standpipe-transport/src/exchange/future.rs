@@ -3,7 +3,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
+use http::Response;
+use http::request::Parts;
 use pin_project_lite::pin_project;
 use standpipe_core::{Body, BoxError, Deadline, Error, ErrorKind, Phase, RequestSent};
 use tokio::time::{Instant, Sleep};
@@ -42,7 +43,14 @@ enum Stage {
 /// A request on its way to a connection.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    pub(super) request: Request<Body>,
+    pub(super) head: Parts,
+    pub(super) body: Body,
+    pub(super) terms: Terms,
+}
+
+/// What a request is held to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
     /// The length that the head declares for a body that has none of its own.
     pub(super) declared: Option<u64>,
     pub(super) deadline: Option<Deadline>,
@@ -52,25 +60,23 @@ pub(super) struct Outgoing {
 
 impl ResponseFuture {
     #[inline]
-    pub(crate) fn new(pool: &Arc<OriginPool>, request: Request<Body>) -> Self {
-        let stage = match request::check(&request) {
-            Err(error) => Stage::Ended(Some(error.with_origin(pool.key.origin().clone()))),
-            Ok(declared) => {
-                let deadline = request.body().deadline();
-                Stage::begin(
-                    pool,
-                    Outgoing {
-                        request,
-                        declared,
-                        deadline,
-                        resends: 0,
-                    },
-                )
-            }
+    pub(crate) fn new(pool: &Arc<OriginPool>, head: Parts, body: Body) -> Self {
+        let declared = match request::check(&head.headers, &body) {
+            Ok(declared) => declared,
+            Err(error) => return Self::failed(error.with_origin(pool.key.origin().clone())),
         };
-        Self { stage, clock: None }
+        let terms = Terms {
+            declared,
+            deadline: body.deadline(),
+            resends: 0,
+        };
+        Self {
+            stage: Stage::begin(pool, head, body, terms),
+            clock: None,
+        }
     }
 
+    #[cold]
     pub(crate) fn failed(error: Error) -> Self {
         Self {
             stage: Stage::Ended(Some(error)),
@@ -82,10 +88,12 @@ impl ResponseFuture {
 impl Stage {
     /// On to a connection that is free, or into the queue.
     #[inline]
-    fn begin(pool: &Arc<OriginPool>, outgoing: Outgoing) -> Self {
+    fn begin(pool: &Arc<OriginPool>, head: Parts, body: Body, terms: Terms) -> Self {
         match pool.checkout() {
-            Some(channel) => Self::Accepted(Accepted::send(Arc::clone(pool), channel, outgoing)),
-            None => Self::wait(pool, outgoing),
+            Some(channel) => {
+                Self::Accepted(Accepted::send(Arc::clone(pool), channel, head, body, terms))
+            }
+            None => Self::wait(pool, Outgoing { head, body, terms }),
         }
     }
 
@@ -119,8 +127,9 @@ impl Future for ResponseFuture {
                     let acquiring = std::mem::replace(this.stage, Stage::Ended(None));
                     match (granted, acquiring) {
                         (Ok(channel), Stage::Acquiring(acquiring)) => {
-                            let (pool, outgoing) = acquiring.granted();
-                            *this.stage = Stage::Accepted(Accepted::send(pool, channel, outgoing));
+                            let (pool, Outgoing { head, body, terms }) = acquiring.granted();
+                            let accepted = Accepted::send(pool, channel, head, body, terms);
+                            *this.stage = Stage::Accepted(accepted);
                         }
                         (Err(error), _) => return Poll::Ready(Err(error.into())),
                         (Ok(_), _) => {}
@@ -141,16 +150,23 @@ impl Future for ResponseFuture {
                     if this.clock.is_some() {
                         this.clock.set(None);
                     }
+                    let error = match answer {
+                        Ok(response) => {
+                            let response = accepted.deliver(response, cx);
+                            *this.stage = Stage::Ended(None);
+                            return Poll::Ready(Ok(response));
+                        }
+                        Err(error) => error,
+                    };
                     let stage = std::mem::replace(this.stage, Stage::Ended(None));
                     let Stage::Accepted(accepted) = stage else {
                         return Poll::Pending;
                     };
-                    match answer {
-                        Ok(response) => return Poll::Ready(Ok(accepted.deliver(response, cx))),
-                        Err(error) => match accepted.failed(error) {
-                            Ok((pool, outgoing)) => *this.stage = Stage::begin(&pool, outgoing),
-                            Err(error) => return Poll::Ready(Err(error.into())),
-                        },
+                    match accepted.failed(error) {
+                        Ok((pool, Outgoing { head, body, terms })) => {
+                            *this.stage = Stage::begin(&pool, head, body, terms);
+                        }
+                        Err(error) => return Poll::Ready(Err(error.into())),
                     }
                 }
                 Stage::Ended(error) => {

@@ -113,7 +113,8 @@ impl Lease {
     }
 
     /// The exchange is over and the connection in order: it goes back to the pool.
-    pub(crate) fn finish(mut self) {
+    #[inline]
+    pub(crate) fn finish(&mut self) {
         if let Some(channel) = self.channel.take() {
             self.pool.put_back(channel);
         }
@@ -121,8 +122,18 @@ impl Lease {
 
     /// The connection belongs to someone else now (an upgrade): the pool forgets it, and its permit
     /// ends with its IO.
-    pub(crate) fn detach(mut self) {
+    pub(crate) fn detach(&mut self) {
         drop(self.channel.take());
+    }
+
+    /// The lease for another owner; this one has ended.
+    pub(crate) fn take(&mut self) -> Self {
+        Self {
+            channel: self.channel.take(),
+            pool: Arc::clone(&self.pool),
+            alarm: self.alarm.take(),
+            ..*self
+        }
     }
 
     /// A request on a shared connection timed out: it may be dead.
@@ -165,7 +176,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if let Some(lease) = self.lease.get_mut().take() {
+        if let Some(lease) = self.lease.get_mut() {
             lease.finish();
         }
     }

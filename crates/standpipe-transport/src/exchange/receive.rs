@@ -41,6 +41,8 @@ pub(crate) struct ReceiveBody {
     /// Runs while the caller waits for the peer, and at no other time: a slow reader is not
     /// the peer's silence.
     silence: Option<Pin<Box<Sleep>>>,
+    /// The last frame was given.
+    ended: bool,
     /// How many polls may yet come that are not the caller's: at the head the transport looks
     /// whether all is there, which takes one poll, and a second one after a frame. They start no
     /// clock.
@@ -60,13 +62,14 @@ impl ReceiveBody {
             upload,
             idle_timeout,
             silence: None,
+            ended: false,
             looks: 2,
         }
     }
 
     /// The body has ended: the connection is free for the next request.
     fn release(&mut self) {
-        let Some(lease) = self.lease.take() else {
+        let Some(mut lease) = self.lease.take() else {
             return;
         };
         match self.upload.take() {
@@ -146,6 +149,7 @@ impl HttpBody for ReceiveBody {
         match frame {
             Some(Ok(frame)) => {
                 if this.incoming.is_end_stream() {
+                    this.ended = true;
                     this.release();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -163,7 +167,7 @@ impl HttpBody for ReceiveBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.ended || self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

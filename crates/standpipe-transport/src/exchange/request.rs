@@ -1,39 +1,39 @@
 //! A request in the form that its connection wants, and back again.
 
-use std::sync::Arc;
-
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Request, Uri, Version};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Uri, Version};
 use http_body::Body as HttpBody;
 use standpipe_core::{Body, Error, ErrorKind, Origin, Phase};
 
-use super::SendBody;
-use super::lease::Hold;
-
-/// What [`prepare`] took from a request and [`restore`] gives back.
+/// What [`prepare`] changed in a request, for [`restore`] to put back.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    scheme: Option<Scheme>,
-    authority: Option<Authority>,
+    /// As it was, where it is sent in another form.
+    uri: Option<Uri>,
     version: Version,
     added_host: bool,
 }
 
 /// Checks what can be checked before a connection is asked for; returns the length that the head
 /// declares for a body whose own length is unknown.
-pub(crate) fn check(request: &Request<Body>) -> Result<Option<u64>, Error> {
-    let headers = request.headers();
+#[inline]
+pub(crate) fn check(headers: &HeaderMap, body: &Body) -> Result<Option<u64>, Error> {
     if headers.is_empty() {
         return Ok(None);
     }
+    check_length(headers, body)
+}
+
+fn check_length(headers: &HeaderMap, body: &Body) -> Result<Option<u64>, Error> {
     let Some(declared) = declared_length(headers)? else {
         return Ok(None);
     };
     if headers.contains_key(TRANSFER_ENCODING) {
         return Err(invalid("both content-length and transfer-encoding are set"));
     }
-    match request.body().size_hint().exact() {
+    match body.size_hint().exact() {
         Some(actual) if actual == declared => Ok(None),
         Some(_) => Err(invalid("content-length is not the body's length")),
         None => Ok(Some(declared)),
@@ -66,40 +66,33 @@ fn invalid(message: &'static str) -> Error {
 
 /// The request as HTTP/1.1 (origin form and `Host`, RFC 9112, 3.2) or HTTP/2 (absolute form,
 /// from which the pseudo-headers are made) wants it.
-pub(crate) fn prepare(
-    request: Request<Body>,
-    origin: &Origin,
-    shared: bool,
-    declared: Option<u64>,
-    hold: Option<Arc<Hold>>,
-) -> (Request<SendBody>, Taken) {
-    let (mut head, body) = request.into_parts();
+pub(crate) fn prepare(head: &mut Parts, origin: &Origin, shared: bool) -> Taken {
     let mut taken = Taken {
-        scheme: None,
-        authority: None,
+        uri: None,
         version: head.version,
         added_host: false,
     };
     if shared {
         head.version = Version::HTTP_2;
         if head.uri.authority().is_none() || head.uri.path().is_empty() {
-            head.uri = absolute(head.uri, origin);
+            taken.uri = Some(head.uri.clone());
+            head.uri = absolute(std::mem::take(&mut head.uri), origin);
         }
-    } else {
-        if head.version != Version::HTTP_10 {
-            head.version = Version::HTTP_11;
-        }
-        if head.headers.is_empty() || !head.headers.contains_key(HOST) {
-            head.headers.insert(HOST, origin.host_header().clone());
-            taken.added_host = true;
-        }
-        let uri = std::mem::take(&mut head.uri).into_parts();
-        taken.scheme = uri.scheme;
-        taken.authority = uri.authority;
-        head.uri = uri.path_and_query.map_or_else(Uri::default, Uri::from);
+        return taken;
     }
-    let body = SendBody::new(body, declared, hold);
-    (Request::from_parts(head, body), taken)
+    if head.version != Version::HTTP_10 {
+        head.version = Version::HTTP_11;
+    }
+    if head.headers.is_empty() || !head.headers.contains_key(HOST) {
+        head.headers.insert(HOST, origin.host_header().clone());
+        taken.added_host = true;
+    }
+    if head.uri.authority().is_some() {
+        let path = head.uri.path_and_query().cloned();
+        let path = path.map_or_else(Uri::default, Uri::from);
+        taken.uri = Some(std::mem::replace(&mut head.uri, path));
+    }
+    taken
 }
 
 /// A URI with all its parts, of a request for `origin` that may have been given as a path alone.
@@ -115,21 +108,15 @@ fn absolute(uri: Uri, origin: &Origin) -> Uri {
     Uri::from_parts(uri).unwrap_or_default()
 }
 
-/// The request as it was before [`prepare`], and the declared length.
-pub(crate) fn restore(request: Request<SendBody>, taken: Taken) -> (Request<Body>, Option<u64>) {
-    let (mut head, body) = request.into_parts();
+/// The head as it was before [`prepare`].
+pub(crate) fn restore(head: &mut Parts, taken: Taken) {
     head.version = taken.version;
     if taken.added_host {
         head.headers.remove(HOST);
     }
-    if taken.authority.is_some() {
-        let mut uri = std::mem::take(&mut head.uri).into_parts();
-        uri.scheme = taken.scheme;
-        uri.authority = taken.authority;
-        head.uri = Uri::from_parts(uri).unwrap_or_default();
+    if let Some(uri) = taken.uri {
+        head.uri = uri;
     }
-    let (body, declared) = body.into_parts();
-    (Request::from_parts(head, body), declared)
 }
 
 fn root() -> PathAndQuery {
@@ -139,9 +126,10 @@ fn root() -> PathAndQuery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::Request;
 
-    fn request(uri: &str) -> Request<Body> {
-        Request::get(uri).body(Body::empty()).unwrap()
+    fn head(uri: &str) -> Parts {
+        Request::get(uri).body(()).unwrap().into_parts().0
     }
 
     fn origin() -> Origin {
@@ -150,24 +138,19 @@ mod tests {
 
     #[test]
     fn http1_gets_the_origin_form_and_a_host_header() {
-        let (sent, _) = prepare(
-            request("http://EXAMPLE.com:8080/a?b"),
-            &origin(),
-            false,
-            None,
-            None,
-        );
-        assert_eq!(sent.uri(), "/a?b");
-        assert_eq!(sent.headers()[HOST], "example.com:8080");
+        let mut sent = head("http://EXAMPLE.com:8080/a?b");
+        prepare(&mut sent, &origin(), false);
+        assert_eq!(sent.uri, "/a?b");
+        assert_eq!(sent.headers[HOST], "example.com:8080");
     }
 
     /// RTR-07
     #[test]
     fn a_host_header_of_the_callers_own_stays() {
-        let mut mine = request("http://example.com:8080/");
-        mine.headers_mut().insert(HOST, "other".parse().unwrap());
-        let (sent, _) = prepare(mine, &origin(), false, None, None);
-        assert_eq!(sent.headers()[HOST], "other");
+        let mut mine = head("http://example.com:8080/");
+        mine.headers.insert(HOST, "other".parse().unwrap());
+        prepare(&mut mine, &origin(), false);
+        assert_eq!(mine.headers[HOST], "other");
     }
 
     /// STALE-09
@@ -179,17 +162,14 @@ mod tests {
             "http://example.com:8080",
         ] {
             for shared in [false, true] {
-                let mut original = request(uri);
-                original.extensions_mut().insert(7u32);
-                *original.version_mut() = Version::HTTP_11;
-                let (sent, taken) = prepare(original, &origin(), shared, None, None);
-                let (back, _) = restore(sent, taken);
-                if !shared {
-                    assert_eq!(back.uri(), &uri.parse::<Uri>().unwrap(), "{uri}");
-                }
-                assert_eq!(back.version(), Version::HTTP_11);
-                assert_eq!(back.extensions().get::<u32>(), Some(&7));
-                assert!(back.headers().is_empty());
+                let mut head = head(uri);
+                head.extensions.insert(7u32);
+                let taken = prepare(&mut head, &origin(), shared);
+                restore(&mut head, taken);
+                assert_eq!(head.uri, uri.parse::<Uri>().unwrap(), "{uri}");
+                assert_eq!(head.version, Version::HTTP_11);
+                assert_eq!(head.extensions.get::<u32>(), Some(&7));
+                assert!(head.headers.is_empty());
             }
         }
     }
@@ -204,7 +184,7 @@ mod tests {
                     .headers_mut()
                     .append(CONTENT_LENGTH, value.parse().unwrap());
             }
-            check(&request).map_err(|error| error.kind())
+            check(request.headers(), request.body()).map_err(|error| error.kind())
         };
         assert_eq!(with(&["3"], Body::from("abc")), Ok(None));
         for wrong in [&["4"][..], &["3", "4"], &["+3"], &["3,3"], &["-1"], &[""]] {

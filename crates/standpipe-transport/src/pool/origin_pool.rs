@@ -53,15 +53,12 @@ impl OriginPool {
     /// A connection, if one is free and nobody waits for it.
     #[inline]
     pub(crate) fn checkout(self: &Arc<Self>) -> Option<Channel> {
-        let mut fx = Fx::default();
-        let channel = self.state.lock().checkout(&mut fx);
-        if channel.is_some() && fx.is_quiet() {
-            // The common case: one connection went from idle to active, nothing else changed.
-            self.shared.index.add(fx.idle_change);
-            return channel;
+        let free = self.state.lock().take_free();
+        if let Some((channel, idle_change)) = free {
+            self.shared.index.add(idle_change);
+            return Some(channel);
         }
-        self.apply(fx);
-        channel
+        self.with(|state, fx| state.checkout(fx))
     }
 
     /// Joins the queue.
@@ -105,13 +102,10 @@ impl OriginPool {
             return;
         }
         let now = Instant::now();
-        let mut fx = Fx::default();
-        self.state.lock().put_back(channel, now, &mut fx);
-        if fx.is_quiet() {
-            // The common case: one connection went from active to idle, nothing else changed.
-            self.shared.index.add(fx.idle_change);
-        } else {
-            self.apply(fx);
+        let kept = self.state.lock().keep_free(channel, now);
+        match kept {
+            Ok(idle_change) => self.shared.index.add(idle_change),
+            Err(channel) => self.with(|state, fx| state.put_back(channel, now, fx)),
         }
         self.shared.rebalance();
     }

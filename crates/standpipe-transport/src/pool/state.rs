@@ -158,6 +158,22 @@ impl<C: Handle, P> State<C, P> {
 
     // ---- asking for a connection ----
 
+    /// The common case of [`checkout`](State::checkout), which leaves nothing to do but to note the change
+    /// in idle connections.
+    #[inline]
+    pub(crate) fn take_free(&mut self) -> Option<(C, isize)> {
+        if !self.waiters.is_empty() || self.closed {
+            return None;
+        }
+        match self.idle.back() {
+            Some(Idle { handle, .. }) if handle.is_ready() && !handle.is_spent() => {
+                self.idle.pop_back().map(|idle| (idle.handle, -1))
+            }
+            Some(_) => None,
+            None => self.streams.take(),
+        }
+    }
+
     /// A connection for a newcomer, if one is free and nobody waits.
     pub(crate) fn checkout(&mut self, fx: &mut Effects<C, P>) -> Option<C> {
         if self.waiters.is_empty() && !self.closed {
@@ -219,6 +235,22 @@ impl<C: Handle, P> State<C, P> {
     }
 
     // ---- connections coming back, arriving and going ----
+
+    /// The common case of [`put_back`](State::put_back), which leaves nothing to do but to note the
+    /// change in idle connections; else the handle is given back.
+    #[inline]
+    pub(crate) fn keep_free(&mut self, handle: C, now: Instant) -> Result<isize, C> {
+        if self.closed || !self.waiters.is_empty() || handle.is_spent() {
+            Err(handle)
+        } else if handle.is_shared() {
+            self.streams.keep(handle, now, self.listed)
+        } else if self.listed && self.idle.len() < self.limits.idle && handle.is_ready() {
+            self.idle.push_back(Idle { handle, since: now });
+            Ok(1)
+        } else {
+            Err(handle)
+        }
+    }
 
     /// A lease ended, or a grant was not collected.
     pub(crate) fn put_back(&mut self, handle: C, now: Instant, fx: &mut Effects<C, P>) {

@@ -118,6 +118,22 @@ impl<C: Handle> Streams<C> {
         1
     }
 
+    /// The common case of [`release`](Streams::release): nothing has to be closed. Returns the change
+    /// in idle connections; where there must be none, `may_idle` is false.
+    pub(super) fn keep(&mut self, handle: C, now: Instant, may_idle: bool) -> Result<isize, C> {
+        match self.find(handle.id()) {
+            Some(shared)
+                if !shared.draining && (may_idle || shared.in_use > 1) && !shared.is_spent() =>
+            {
+                shared.in_use -= 1;
+                shared.idle_since = now;
+                shared.spare.push(handle);
+                Ok(isize::from(shared.in_use == 0))
+            }
+            _ => Err(handle),
+        }
+    }
+
     pub(super) fn set_limit(&mut self, id: u64, limit: usize) {
         if let Some(shared) = self.find(id) {
             shared.limit = limit;

@@ -1,0 +1,134 @@
+//! The heads of the HTTP/2 frames that come in (RFC 9113, 4.1).
+//!
+//! hyper tells neither that the peer's SETTINGS have come nor that it is about to close the connection
+//! (GOAWAY) while streams go on. Both are plain to see in the frames' heads.
+
+const HEAD: usize = 9;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const ACK: u8 = 1;
+
+/// What came in with some bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// The last byte of the peer's SETTINGS.
+    pub(super) settings: bool,
+    /// The head of a GOAWAY.
+    pub(super) goaway: bool,
+}
+
+/// Where in the stream of frames the next byte stands.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    head: [u8; HEAD],
+    /// Bytes of `head` that are there.
+    filled: usize,
+    /// Bytes of the frame's payload still to come.
+    payload: usize,
+}
+
+impl Frames {
+    /// Takes the next bytes of the connection.
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Seen {
+        let mut seen = Seen::default();
+        loop {
+            if self.filled < HEAD {
+                if self.filled == 0
+                    && let Some((head, rest)) = bytes.split_first_chunk()
+                {
+                    // Nearly always: a read ends where a frame does.
+                    self.head = *head;
+                    bytes = rest;
+                } else {
+                    let wanted = (HEAD - self.filled).min(bytes.len());
+                    let (head, rest) = bytes.split_at(wanted);
+                    self.head[self.filled..self.filled + wanted].copy_from_slice(head);
+                    self.filled += wanted;
+                    bytes = rest;
+                    if self.filled < HEAD {
+                        return seen;
+                    }
+                }
+                self.filled = HEAD;
+                let [a, b, c, kind, ..] = self.head;
+                self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+                seen.goaway |= kind == GOAWAY;
+            }
+            let passed = self.payload.min(bytes.len());
+            self.payload -= passed;
+            bytes = &bytes[passed..];
+            if self.payload > 0 {
+                return seen;
+            }
+            self.filled = 0;
+            let [_, _, _, kind, flags, ..] = self.head;
+            seen.settings |= kind == SETTINGS && flags & ACK == 0;
+            if bytes.is_empty() {
+                return seen;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn frame(kind: u8, flags: u8, payload: usize) -> Vec<u8> {
+        let length = payload.to_be_bytes();
+        let mut bytes = vec![length[5], length[6], length[7], kind, flags, 0, 0, 0, 0];
+        bytes.resize(HEAD + payload, kind);
+        bytes
+    }
+
+    #[test]
+    fn settings_count_once_their_last_byte_is_there_and_an_acknowledgement_does_not() {
+        let bytes = frame(SETTINGS, 0, 12);
+        let mut frames = Frames::default();
+        assert_eq!(frames.feed(&bytes[..20]), Seen::default());
+        assert!(frames.feed(&bytes[20..]).settings);
+        assert_eq!(frames.feed(&frame(SETTINGS, ACK, 0)), Seen::default());
+        assert!(frames.feed(&frame(SETTINGS, 0, 0)).settings);
+    }
+
+    #[test]
+    fn a_goaway_is_seen_with_its_head() {
+        let mut frames = Frames::default();
+        let bytes = frame(GOAWAY, 0, 8);
+        assert!(frames.feed(&bytes[..HEAD]).goaway);
+        assert_eq!(frames.feed(&bytes[HEAD..]), Seen::default());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_seen_does_not_hang_on_where_the_reads_end(
+            kinds in proptest::collection::vec((0u8..10, 0u8..2, 0usize..40), 0..20),
+            cuts in proptest::collection::vec(1usize..30, 1..50),
+        ) {
+            let bytes: Vec<u8> = kinds.iter().flat_map(|&(k, f, p)| frame(k, f, p)).collect();
+            let mut frames = Frames::default();
+            let mut seen = Seen::default();
+            let (mut rest, mut cuts) = (&bytes[..], cuts.iter().cycle());
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));
+                let more = frames.feed(now);
+                seen.settings |= more.settings;
+                seen.goaway |= more.goaway;
+                rest = later;
+            }
+            let expected = Seen {
+                settings: kinds.iter().any(|&(k, f, _)| k == SETTINGS && f == 0),
+                goaway: kinds.iter().any(|&(k, _, _)| k == GOAWAY),
+            };
+            prop_assert_eq!(seen, expected);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..500)) {
+            let mut frames = Frames::default();
+            frames.feed(&bytes);
+            frames.feed(&bytes);
+        }
+    }
+}
