@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Request, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use http_body::Body as HttpBody;
 use standpipe_core::{Body, Error, ErrorKind, Origin, Phase};
 
@@ -16,17 +16,30 @@ use super::lease::Hold;
 pub(crate) struct Taken {
     scheme: Option<Scheme>,
     authority: Option<Authority>,
+    path: Option<PathAndQuery>,
     version: Version,
     added_host: bool,
+    added_coding: bool,
 }
 
 /// Checks what can be checked before a connection is asked for; returns the length that the head
 /// declares for a body whose own length is unknown.
 pub(crate) fn check(request: &Request<Body>) -> Result<Option<u64>, Error> {
     let headers = request.headers();
+    if !request.body().is_end_stream() {
+        if *request.method() == Method::CONNECT {
+            return Err(invalid(
+                "a CONNECT has no body: what follows it is the tunnel's",
+            ));
+        }
+        if request.version() == Version::HTTP_10 && is_of_unknown_length(request) {
+            return Err(invalid("HTTP/1.0 sends no body without a length"));
+        }
+    }
     if headers.is_empty() {
         return Ok(None);
     }
+    check_codings(headers)?;
     let Some(declared) = declared_length(headers)? else {
         return Ok(None);
     };
@@ -38,6 +51,25 @@ pub(crate) fn check(request: &Request<Body>) -> Result<Option<u64>, Error> {
         Some(_) => Err(invalid("content-length is not the body's length")),
         None => Ok(Some(declared)),
     }
+}
+
+fn is_of_unknown_length(request: &Request<Body>) -> bool {
+    !request.headers().contains_key(CONTENT_LENGTH) && request.body().size_hint().exact().is_none()
+}
+
+/// hyper adds `chunked` where it is not the last coding, which would then be applied twice (RFC 9112,
+/// 6.1).
+fn check_codings(headers: &HeaderMap) -> Result<(), Error> {
+    let mut chunked = false;
+    for value in headers.get_all(TRANSFER_ENCODING) {
+        for coding in value.to_str().unwrap_or_default().split(',') {
+            if chunked {
+                return Err(invalid("chunked is not the last transfer-encoding"));
+            }
+            chunked = coding.trim().eq_ignore_ascii_case("chunked");
+        }
+    }
+    Ok(())
 }
 
 fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
@@ -79,8 +111,10 @@ pub(crate) fn prepare(
     let mut taken = Taken {
         scheme: None,
         authority: None,
+        path: None,
         version,
         added_host: false,
+        added_coding: false,
     };
     if shared {
         head.version = Version::HTTP_2;
@@ -101,10 +135,25 @@ pub(crate) fn prepare(
         }
         taken.scheme = uri.scheme.take();
         taken.authority = uri.authority.take();
-        uri.path_and_query.get_or_insert_with(root);
+        if head.method == Method::CONNECT {
+            // The authority form (RFC 9112, 3.2.3).
+            taken.path = uri.path_and_query.take();
+            let authority = format!("{}:{}", origin.host(), origin.port());
+            uri.authority = authority.parse().ok();
+        } else {
+            uri.path_and_query.get_or_insert_with(root);
+        }
+        if leaves_out(&head.method, &body) && !is_framed(&head.headers) {
+            let chunked = HeaderValue::from_static("chunked");
+            head.headers.insert(TRANSFER_ENCODING, chunked);
+            taken.added_coding = true;
+        }
     }
     // Parts of a URI, less scheme and authority or with both, are a URI.
     head.uri = Uri::from_parts(uri).unwrap_or_default();
+    // A stream is held to the length that it gave itself as well.
+    let own = || (!body.is_buffered()).then(|| body.size_hint().exact());
+    let declared = declared.or_else(|| own().flatten());
     let body = SendBody::new(body, declared, hold);
     (Request::from_parts(head, body), taken)
 }
@@ -116,14 +165,30 @@ pub(crate) fn restore(request: Request<SendBody>, taken: Taken) -> (Request<Body
     if taken.added_host {
         head.headers.remove(HOST);
     }
+    if taken.added_coding {
+        head.headers.remove(TRANSFER_ENCODING);
+    }
     if taken.authority.is_some() {
         let mut uri = std::mem::take(&mut head.uri).into_parts();
         uri.scheme = taken.scheme;
         uri.authority = taken.authority;
+        uri.path_and_query = uri.path_and_query.or(taken.path);
         head.uri = Uri::from_parts(uri).unwrap_or_default();
     }
     let (body, declared) = body.into_parts();
     (Request::from_parts(head, body), declared)
+}
+
+/// Whether hyper would take it that there is no body: it leaves streams of unknown length out of
+/// methods that seldom have one.
+fn leaves_out(method: &Method, body: &Body) -> bool {
+    !body.is_buffered()
+        && (*method == Method::GET || *method == Method::HEAD)
+        && body.size_hint().exact().is_none()
+}
+
+fn is_framed(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
 }
 
 fn root() -> PathAndQuery {

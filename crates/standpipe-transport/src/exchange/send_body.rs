@@ -12,8 +12,10 @@ use super::lease::Hold;
 #[derive(Debug)]
 pub(crate) struct SendBody {
     body: Body,
-    /// Bytes still to come, where the head declares a length for a body that has none of its own.
+    /// Bytes still to come of a stream whose length the head declares, or the stream itself.
     declared: Option<u64>,
+    /// What came after the last byte that was declared.
+    ahead: Option<Option<Result<Frame<Bytes>, Error>>>,
     /// Keeps the lease while the upload outlives the response.
     hold: Option<Arc<Hold>>,
 }
@@ -23,6 +25,7 @@ impl SendBody {
         Self {
             body,
             declared,
+            ahead: None,
             hold,
         }
     }
@@ -43,7 +46,10 @@ impl HttpBody for SendBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
+        let frame = match this.ahead.take() {
+            Some(frame) => frame,
+            None => ready!(Pin::new(&mut this.body).poll_frame(cx)),
+        };
         let Some(left) = &mut this.declared else {
             return Poll::Ready(frame);
         };
@@ -52,17 +58,29 @@ impl HttpBody for SendBody {
             Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
             Some(Err(_)) | None => 0,
         };
-        match left.checked_sub(length) {
-            Some(rest) => {
-                *left = rest;
-                Poll::Ready(frame)
+        let Some(rest) = left.checked_sub(length) else {
+            return Poll::Ready(Some(Err(wrong("longer"))));
+        };
+        *left = rest;
+        if rest == 0 && length > 0 && !this.body.is_end_stream() {
+            // Over HTTP/1.1 hyper has all it was promised and asks no more: what came too much would
+            // be cut off unnoticed.
+            this.ahead = match Pin::new(&mut this.body).poll_frame(cx) {
+                Poll::Pending => None,
+                Poll::Ready(next) => Some(next),
+            };
+            let surplus = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(|d| !d.is_empty());
+            if matches!(&this.ahead, Some(Some(Ok(frame))) if surplus(frame)) {
+                return Poll::Ready(Some(Err(wrong("longer"))));
             }
-            None => Poll::Ready(Some(Err(wrong("longer")))),
         }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream() && self.declared.is_none_or(|left| left == 0)
+        self.ahead.is_none()
+            && self.body.is_end_stream()
+            && self.declared.is_none_or(|left| left == 0)
     }
 
     fn size_hint(&self) -> SizeHint {
