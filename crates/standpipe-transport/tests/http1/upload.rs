@@ -1,7 +1,11 @@
 //! Request bodies on their way.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
+use http_body::{Frame, SizeHint};
 use http_body_util::channel::Channel;
 use standpipe_core::{Body, Error, ErrorKind};
 use standpipe_test::memory::Network;
@@ -42,11 +46,13 @@ async fn an_early_answer_that_closes_stops_the_upload() {
     begun.peer.write(answer).await.unwrap();
     let (response, peer) = begun.head().await;
     assert_eq!(read(response).await.unwrap(), "ok");
+    drop(peer);
+    let _ = upload.send_data(Bytes::from("rest")).await;
     settle().await;
     let now = stats(&scripted.transport);
     assert_eq!((now.active, now.idle), (0, 0));
-    upload.send_data(Bytes::from("rest")).await.unwrap_err();
-    scripted.assert_closed(peer).await;
+    upload.send_data(Bytes::from("more")).await.unwrap_err();
+    scripted.assert_works().await;
 }
 
 /// A request with a declared length and a stream of unknown length for it.
@@ -61,12 +67,10 @@ fn declared(length: u64) -> (http_body_util::channel::Sender<Bytes, Error>, Requ
 async fn a_body_longer_than_declared_is_an_error_and_not_cut() {
     let scripted = Scripted::new();
     let (mut upload, request) = declared(4);
-    let mut begun = scripted.begin(request).await;
+    let begun = scripted.begin(request).await;
     assert!(begun.head.contains("content-length: 4\r\n"));
     upload.send_data(Bytes::from("four")).await.unwrap();
     upload.send_data(Bytes::from("more")).await.unwrap();
-    // The server has a whole request, as far as it knows.
-    begun.peer.read_exact_body(4).await.unwrap();
     let error = failure_of(begun.sent).await;
     assert_eq!(error.kind(), ErrorKind::RequestBody);
     assert!(error.to_string().contains("longer"), "{error}");
@@ -100,6 +104,57 @@ async fn a_body_shorter_than_declared_is_an_error() {
     assert_eq!(error.kind(), ErrorKind::RequestBody);
     assert!(error.to_string().contains("shorter"), "{error}");
     scripted.assert_closed(begun.peer).await;
+}
+
+/// H1-19: a body need not end at its last byte, so nothing is waited for.
+#[tokio::test(start_paused = true)]
+async fn a_body_as_long_as_declared_is_sent_before_it_ends() {
+    let scripted = Scripted::new();
+    let (mut upload, request) = declared(8);
+    let mut begun = scripted.begin(request).await;
+    upload.send_data(Bytes::from("four")).await.unwrap();
+    upload.send_data(Bytes::from("more")).await.unwrap();
+    assert_eq!(begun.peer.read_exact_body(8).await.unwrap(), "fourmore");
+    begun.peer.respond("200 OK", "done").await.unwrap();
+    let (response, peer) = begun.head().await;
+    assert_eq!(read(response).await.unwrap(), "done");
+    drop(upload);
+    settle().await;
+    scripted.assert_reused(peer).await;
+}
+
+/// A stream that says it is as long as this, and gives these bytes.
+struct Lies(u64, Option<Bytes>);
+
+impl http_body::Body for Lies {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Poll::Ready(self.1.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0)
+    }
+}
+
+/// H1-19
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_not_as_long_as_it_says_is_an_error() {
+    for length in [3, 5] {
+        let scripted = Scripted::new();
+        let lies = Body::new(Lies(length, Some(Bytes::from("body"))));
+        let sent = send(&scripted.transport, post(A, lies));
+        let peer = crate::support::accept(&scripted.listener).await;
+        let error = failure_of(sent).await;
+        assert_eq!(error.kind(), ErrorKind::RequestBody);
+        settle().await;
+        scripted.assert_closed(peer).await;
+    }
 }
 
 /// H1-19
