@@ -178,11 +178,7 @@ impl Drop for ReceiveBody {
         let Some(lease) = &self.lease else {
             return;
         };
-        if lease.is_shared() {
-            // The upload goes with its stream, when hyper next looks; it is not waited for.
-            self.upload = None;
-            self.release();
-        } else if self.drain() {
+        if lease.is_shared() || self.drain() {
             self.release();
         }
     }
