@@ -15,7 +15,7 @@ pub(crate) struct SendBody {
     /// Bytes still to come of a stream whose length the head declares, or the stream itself.
     declared: Option<u64>,
     /// What came after the last byte that was declared.
-    ahead: Option<Option<Result<Frame<Bytes>, Error>>>,
+    ahead: Poll<Option<Result<Frame<Bytes>, Error>>>,
     /// Keeps the lease while the upload outlives the response.
     hold: Option<Arc<Hold>>,
 }
@@ -25,7 +25,7 @@ impl SendBody {
         Self {
             body,
             declared,
-            ahead: None,
+            ahead: Poll::Pending,
             hold,
         }
     }
@@ -46,9 +46,9 @@ impl HttpBody for SendBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
-        let frame = match this.ahead.take() {
-            Some(frame) => frame,
-            None => ready!(Pin::new(&mut this.body).poll_frame(cx)),
+        let frame = match std::mem::replace(&mut this.ahead, Poll::Pending) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => ready!(Pin::new(&mut this.body).poll_frame(cx)),
         };
         let Some(left) = &mut this.declared else {
             return Poll::Ready(frame);
@@ -65,12 +65,9 @@ impl HttpBody for SendBody {
         if rest == 0 && length > 0 && !this.body.is_end_stream() {
             // Over HTTP/1.1 hyper has all it was promised and asks no more: what came too much would
             // be cut off unnoticed.
-            this.ahead = match Pin::new(&mut this.body).poll_frame(cx) {
-                Poll::Pending => None,
-                Poll::Ready(next) => Some(next),
-            };
+            this.ahead = Pin::new(&mut this.body).poll_frame(cx);
             let surplus = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(|d| !d.is_empty());
-            if matches!(&this.ahead, Some(Some(Ok(frame))) if surplus(frame)) {
+            if matches!(&this.ahead, Poll::Ready(Some(Ok(frame))) if surplus(frame)) {
                 return Poll::Ready(Some(Err(wrong("longer"))));
             }
         }
@@ -78,7 +75,7 @@ impl HttpBody for SendBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ahead.is_none()
+        self.ahead.is_pending()
             && self.body.is_end_stream()
             && self.declared.is_none_or(|left| left == 0)
     }

@@ -1,5 +1,6 @@
 //! Requests dropped at every point of their lives: nothing is lost, nothing is left behind.
 
+mod dials;
 mod points;
 mod races;
 mod random;
@@ -12,3 +13,4 @@ mod sweep;
 mod trickle;
 #[path = "../support/wire.rs"]
 mod wire;
+mod world;

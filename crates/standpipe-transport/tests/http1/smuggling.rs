@@ -57,10 +57,10 @@ async fn a_coding_of_the_callers_own_ends_in_chunks() {
         let text = written(encodings, Body::from("body")).await;
         assert!(!text.contains("content-length"), "{text}");
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let last = head
+        let mut last = head
             .lines()
             .filter(|line| line.starts_with("transfer-encoding"));
-        let last = last.last().unwrap().to_ascii_lowercase();
+        let last = last.next_back().unwrap().to_ascii_lowercase();
         assert!(last.ends_with("chunked"), "{text}");
         assert_eq!(body, "4\r\nbody\r\n0\r\n\r\n", "{encodings:?}");
     }

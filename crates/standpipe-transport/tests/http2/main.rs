@@ -9,8 +9,10 @@ mod liveness;
 #[path = "../support/polls.rs"]
 mod polls;
 mod resets;
+mod rules;
 #[path = "../support/scripted.rs"]
 mod scripted;
+mod sides;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/wire.rs"]

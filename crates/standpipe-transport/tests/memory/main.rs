@@ -18,7 +18,8 @@ use standpipe_test::{Ca, Server};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use crate::support::{
-    A, echoing, fetch, get, head_of, over, over_http2, post, send, settle, stats, trusting, until,
+    A, accept, answer_to, echo, echoing, fetch, get, head_of, over, over_http2, post, send, settle,
+    stats, trusting, until,
 };
 
 #[global_allocator]
@@ -53,36 +54,52 @@ async fn certificates_refused_in_a_loop_leave_nothing() {
 async fn what_an_idle_connection_and_a_host_cost_is_bounded() {
     const HOSTS: isize = 50;
     let network = Network::new();
-    let before = in_use();
-    let servers: Vec<_> = (0..HOSTS)
-        .map(|n| echoing().start_on(network.listen(&format!("h{n}.test:80"))))
-        .collect();
     let transport = over(&network).build().unwrap();
-    let servers_alone = in_use() - before;
-    for n in 0..HOSTS {
-        fetch(&transport, get(&format!("http://h{n}.test/")))
-            .await
-            .unwrap();
+    let listeners: Vec<_> = (0..HOSTS)
+        .map(|n| network.listen(&format!("h{n}.test:80")))
+        .collect();
+    let before = in_use();
+    let mut peers = Vec::new();
+    for (n, listener) in listeners.iter().enumerate() {
+        let sent = send(&transport, get(&format!("http://h{n}.test/")));
+        let mut peer = accept(listener).await;
+        echo(&mut peer).await;
+        answer_to(sent).await.unwrap();
+        peers.push(peer);
     }
     settle().await;
     assert_eq!(stats(&transport).idle, 50);
-    let with_connections = in_use() - before - servers_alone;
+    let with_connections = in_use() - before;
     transport.close_idle();
     until(|| network.open_connections() == 0).await;
+    drop(peers);
     settle().await;
-    let hosts_alone = in_use() - before - servers_alone;
-    let (host, connection) = (
-        hosts_alone / HOSTS,
-        (with_connections - hosts_alone) / HOSTS,
-    );
-    // Both ends of the connection, the server's and its buffers with it.
-    println!("{host} bytes a host, {connection} bytes an idle connection with its server's side");
+    let hosts = in_use() - before;
+    let (host, connection) = (hosts / HOSTS, (with_connections - hosts) / HOSTS);
+    // The pipes of the network, and what the server has read, with it.
+    println!("{host} bytes a host, {connection} bytes an idle connection");
     assert!(host < 4 * 1024, "{host} bytes a host");
     assert!(
-        connection < 64 * 1024,
+        connection < 32 * 1024,
         "{connection} bytes an idle connection"
     );
-    drop(servers);
+}
+
+/// TO-08
+async fn requests_that_ended_leave_nothing_behind_not_even_a_timer() {
+    let network = Network::new();
+    let _server = echoing().start_on(network.listen("a.test:80"));
+    let transport = over(&network).build().unwrap();
+    let after = async |n: usize| {
+        for _ in 0..n {
+            fetch(&transport, get(A)).await.unwrap();
+        }
+        settle().await;
+        in_use()
+    };
+    let before = after(100).await;
+    let grown = after(5_000).await - before;
+    assert!(grown < 4 * 1024, "{grown} bytes for 5,000 requests");
 }
 
 /// Bytes without end.
@@ -161,10 +178,11 @@ async fn a_flood_is_held_up_where_nobody_reads() {
     }
 }
 
-/// TLS-03, RES-04, RES-05
+/// TLS-03, RES-04, RES-05, TO-08
 #[tokio::test(start_paused = true)]
 async fn memory_is_bounded() {
     certificates_refused_in_a_loop_leave_nothing().await;
     what_an_idle_connection_and_a_host_cost_is_bounded().await;
+    requests_that_ended_leave_nothing_behind_not_even_a_timer().await;
     a_flood_is_held_up_where_nobody_reads().await;
 }
