@@ -75,9 +75,12 @@ impl HttpBody for SendBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ahead.is_pending()
-            && self.body.is_end_stream()
-            && self.declared.is_none_or(|left| left == 0)
+        match &self.ahead {
+            Poll::Ready(ahead) => ahead.is_none(),
+            Poll::Pending => {
+                self.body.is_end_stream() && self.declared.is_none_or(|left| left == 0)
+            }
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
