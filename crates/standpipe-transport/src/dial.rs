@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
-use crate::config::Protocol;
+use crate::config::{Http1Config, Protocol};
 use crate::conn::{BoxIo, Channel, ConnMeta, DialGuard, Driver, PooledIo, Stream};
 use crate::connect::Connected;
 use crate::exchange::SendBody;
@@ -195,9 +195,12 @@ impl Dial {
     fn http1(&self) -> http1::Builder {
         let config = &self.config.http1;
         let mut builder = http1::Builder::new();
-        builder
-            .max_headers(config.max_headers)
-            .max_header_size(config.max_head_size);
+        builder.max_header_size(config.max_head_size);
+        let hypers_own = Http1Config::default().max_headers;
+        if config.max_headers != hypers_own {
+            // Once it is set, hyper fills its scratch space anew for each response.
+            builder.max_headers(config.max_headers);
+        }
         builder
     }
 

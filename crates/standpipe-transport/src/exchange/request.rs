@@ -16,7 +16,6 @@ use super::lease::Hold;
 pub(crate) struct Taken {
     scheme: Option<Scheme>,
     authority: Option<Authority>,
-    path: Option<PathAndQuery>,
     version: Version,
     added_host: bool,
     added_coding: bool,
@@ -106,56 +105,64 @@ pub(crate) fn prepare(
     hold: Option<Arc<Hold>>,
 ) -> (Request<SendBody>, Taken) {
     let (mut head, body) = request.into_parts();
-    let version = head.version;
-    let mut uri = std::mem::take(&mut head.uri).into_parts();
     let mut taken = Taken {
         scheme: None,
         authority: None,
-        path: None,
-        version,
+        version: head.version,
         added_host: false,
         added_coding: false,
     };
     if shared {
         head.version = Version::HTTP_2;
-        if uri.authority.is_none() {
-            // A request for this origin that was given as a path alone.
-            let full = origin.to_uri().into_parts();
-            uri.scheme = full.scheme;
-            uri.authority = full.authority;
+        if head.uri.authority().is_none() || head.uri.path().is_empty() {
+            head.uri = absolute(head.uri, origin);
         }
-        uri.path_and_query.get_or_insert_with(root);
     } else {
         if head.version != Version::HTTP_10 {
             head.version = Version::HTTP_11;
         }
-        if !head.headers.contains_key(HOST) {
+        if head.headers.is_empty() || !head.headers.contains_key(HOST) {
             head.headers.insert(HOST, origin.host_header().clone());
             taken.added_host = true;
         }
-        taken.scheme = uri.scheme.take();
-        taken.authority = uri.authority.take();
-        if head.method == Method::CONNECT {
-            // The authority form (RFC 9112, 3.2.3).
-            taken.path = uri.path_and_query.take();
-            let authority = format!("{}:{}", origin.host(), origin.port());
-            uri.authority = authority.parse().ok();
+        let uri = std::mem::take(&mut head.uri).into_parts();
+        taken.scheme = uri.scheme;
+        taken.authority = uri.authority;
+        head.uri = if head.method == Method::CONNECT {
+            authority_form(origin)
         } else {
-            uri.path_and_query.get_or_insert_with(root);
-        }
+            uri.path_and_query.map_or_else(Uri::default, Uri::from)
+        };
         if leaves_out(&head.method, &body) && !is_framed(&head.headers) {
             let chunked = HeaderValue::from_static("chunked");
             head.headers.insert(TRANSFER_ENCODING, chunked);
             taken.added_coding = true;
         }
     }
-    // Parts of a URI, less scheme and authority or with both, are a URI.
-    head.uri = Uri::from_parts(uri).unwrap_or_default();
     // A stream is held to the length that it gave itself as well.
     let own = || (!body.is_buffered()).then(|| body.size_hint().exact());
     let declared = declared.or_else(|| own().flatten());
     let body = SendBody::new(body, declared, hold);
     (Request::from_parts(head, body), taken)
+}
+
+/// A URI with all its parts, of a request for `origin` that may have been given as a path alone.
+fn absolute(uri: Uri, origin: &Origin) -> Uri {
+    let mut uri = uri.into_parts();
+    if uri.authority.is_none() {
+        let full = origin.to_uri().into_parts();
+        uri.scheme = full.scheme;
+        uri.authority = full.authority;
+    }
+    uri.path_and_query.get_or_insert_with(root);
+    // All three parts are a URI.
+    Uri::from_parts(uri).unwrap_or_default()
+}
+
+/// The host and port alone (RFC 9112, 3.2.3).
+fn authority_form(origin: &Origin) -> Uri {
+    let text = format!("{}:{}", origin.host(), origin.port());
+    text.parse().unwrap_or_default()
 }
 
 /// The request as it was before [`prepare`], and the declared length.
@@ -172,7 +179,8 @@ pub(crate) fn restore(request: Request<SendBody>, taken: Taken) -> (Request<Body
         let mut uri = std::mem::take(&mut head.uri).into_parts();
         uri.scheme = taken.scheme;
         uri.authority = taken.authority;
-        uri.path_and_query = uri.path_and_query.or(taken.path);
+        // That of a CONNECT was left out, and says nothing.
+        uri.path_and_query.get_or_insert_with(root);
         head.uri = Uri::from_parts(uri).unwrap_or_default();
     }
     let (body, declared) = body.into_parts();

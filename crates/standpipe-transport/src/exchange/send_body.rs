@@ -9,31 +9,46 @@ use standpipe_core::{Body, Error, ErrorKind, Phase, RequestSent};
 use super::lease::Hold;
 
 /// A request body as hyper gets it: held to the length that its head declares.
-#[derive(Debug)]
+///
+/// One word, nothing for an empty body: hyper moves a request a dozen times on its way to the
+/// connection, and what makes it longer is paid for each time.
+#[derive(Debug, Default)]
 pub(crate) struct SendBody {
+    inner: Option<Box<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
     body: Body,
     /// Bytes still to come of a stream whose length the head declares, or the stream itself.
     declared: Option<u64>,
     /// What came after the last byte that was declared.
     ahead: Poll<Option<Result<Frame<Bytes>, Error>>>,
     /// Keeps the lease while the upload outlives the response.
-    hold: Option<Arc<Hold>>,
+    _hold: Option<Arc<Hold>>,
 }
 
 impl SendBody {
     pub(crate) fn new(body: Body, declared: Option<u64>, hold: Option<Arc<Hold>>) -> Self {
+        if body.is_end_stream() && declared.is_none() && hold.is_none() {
+            return Self::default();
+        }
         Self {
-            body,
-            declared,
-            ahead: Poll::Pending,
-            hold,
+            inner: Some(Box::new(Inner {
+                body,
+                declared,
+                ahead: Poll::Pending,
+                _hold: hold,
+            })),
         }
     }
 
     /// The body again, when hyper gave it back unread, and the length it was held to.
     pub(crate) fn into_parts(self) -> (Body, Option<u64>) {
-        drop(self.hold);
-        (self.body, self.declared)
+        match self.inner {
+            Some(inner) => (inner.body, inner.declared),
+            None => (Body::empty(), None),
+        }
     }
 }
 
@@ -45,12 +60,14 @@ impl HttpBody for SendBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let this = self.get_mut();
-        let frame = match std::mem::replace(&mut this.ahead, Poll::Pending) {
-            Poll::Ready(frame) => frame,
-            Poll::Pending => ready!(Pin::new(&mut this.body).poll_frame(cx)),
+        let Some(inner) = &mut self.get_mut().inner else {
+            return Poll::Ready(None);
         };
-        let Some(left) = &mut this.declared else {
+        let frame = match std::mem::replace(&mut inner.ahead, Poll::Pending) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => ready!(Pin::new(&mut inner.body).poll_frame(cx)),
+        };
+        let Some(left) = &mut inner.declared else {
             return Poll::Ready(frame);
         };
         let length = match &frame {
@@ -62,12 +79,12 @@ impl HttpBody for SendBody {
             return Poll::Ready(Some(Err(wrong("longer"))));
         };
         *left = rest;
-        if rest == 0 && length > 0 && !this.body.is_end_stream() {
+        if rest == 0 && length > 0 && !inner.body.is_end_stream() {
             // Over HTTP/1.1 hyper has all it was promised and asks no more: what came too much would
             // be cut off unnoticed.
-            this.ahead = Pin::new(&mut this.body).poll_frame(cx);
+            inner.ahead = Pin::new(&mut inner.body).poll_frame(cx);
             let surplus = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(|d| !d.is_empty());
-            if matches!(&this.ahead, Poll::Ready(Some(Ok(frame))) if surplus(frame)) {
+            if matches!(&inner.ahead, Poll::Ready(Some(Ok(frame))) if surplus(frame)) {
                 return Poll::Ready(Some(Err(wrong("longer"))));
             }
         }
@@ -75,18 +92,24 @@ impl HttpBody for SendBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.ahead {
+        let Some(inner) = &self.inner else {
+            return true;
+        };
+        match &inner.ahead {
             Poll::Ready(ahead) => ahead.is_none(),
             Poll::Pending => {
-                self.body.is_end_stream() && self.declared.is_none_or(|left| left == 0)
+                inner.body.is_end_stream() && inner.declared.is_none_or(|left| left == 0)
             }
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.declared {
-            Some(left) => SizeHint::with_exact(left),
-            None => self.body.size_hint(),
+        match &self.inner {
+            None => SizeHint::with_exact(0),
+            Some(inner) => match inner.declared {
+                Some(left) => SizeHint::with_exact(left),
+                None => inner.body.size_hint(),
+            },
         }
     }
 }
