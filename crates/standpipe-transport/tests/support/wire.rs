@@ -7,7 +7,7 @@ use standpipe_test::H2Peer;
 use standpipe_test::memory::{Listener, MemoryStream, Network};
 use standpipe_transport::{Transport, TransportBuilder};
 
-use crate::support::{A, Sent, answer_to, get, over_http2, send, settle, stats, until};
+use crate::support::{A, Sent, answer_to, get, over_http2, secs, send, settle, stats, until};
 
 pub(crate) type Peer = H2Peer<MemoryStream>;
 
@@ -43,9 +43,10 @@ impl Wire {
 
     /// The server's side of the next connection.
     pub(crate) async fn accept(&self, settings: &[(u16, u32)]) -> Peer {
-        H2Peer::accept(self.listener.accept().await, settings)
-            .await
-            .unwrap()
+        // Where nothing else can happen, the paused clock runs on to this.
+        let dialled = tokio::time::timeout(secs(100_000), self.listener.accept());
+        let stream = dialled.await.expect("a connection is dialled");
+        H2Peer::accept(stream, settings).await.unwrap()
     }
 
     /// A connection that has carried one request.
