@@ -6,6 +6,7 @@ mod changes;
 #[cfg(feature = "external")]
 pub mod external;
 mod gate;
+pub mod h2peer;
 pub mod memory;
 mod peer;
 mod probe;
@@ -15,6 +16,7 @@ mod server;
 #[cfg(feature = "server")]
 pub use ca::{Ca, Leaf};
 pub use gate::Gate;
+pub use h2peer::H2Peer;
 pub use peer::Peer;
 pub use probe::{Probe, ProbeHandle};
 #[cfg(feature = "server")]

@@ -38,6 +38,8 @@ fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
         stream.map_or_else(|| kind_of(&error), |(kind, _)| kind)
     };
     let untouched = matches!(stream, Some((_, true)));
+    // One that asked for calm wants no haste.
+    let calm = asks_for_calm(&error);
     let sent = if untouched || !lease.has_written() {
         RequestSent::No
     } else if !lease.is_shared() && lease.has_read() {
@@ -53,7 +55,8 @@ fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
         .with_request_sent(sent)
         .with_message(describe(&error))
         .with_source(error);
-    if untouched || stale {
+    // Once there was a head, the peer has the request, whatever it says of the stream later.
+    if phase == Phase::Exchange && (untouched || stale) && !calm {
         mapped.with_resend()
     } else {
         mapped
@@ -80,16 +83,25 @@ fn kind_of(error: &hyper::Error) -> ErrorKind {
 fn stream_fault(error: &hyper::Error) -> Option<(ErrorKind, bool)> {
     let h2 = error.source()?.downcast_ref::<h2::Error>()?;
     let refused = h2.is_remote() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
-    if h2.is_reset() {
-        Some((ErrorKind::StreamReset, refused))
-    } else if h2.is_go_away() && h2.is_remote() {
-        // h2 gives this to the streams after the last one that the peer took, and to no other.
+    if h2.is_remote() && h2.is_go_away() {
+        // h2 gives this to the streams beyond the last one that the peer means to process, and to
+        // those that were not begun any more; the others end with the connection's IO.
         Some((ErrorKind::ConnectionClosed, true))
-    } else if h2.is_io() || h2.is_go_away() {
+    } else if h2.is_library() && (h2.is_reset() || h2.is_go_away()) {
+        // What h2 found wrong with what the peer sent.
+        Some((ErrorKind::Protocol, false))
+    } else if h2.is_reset() {
+        Some((ErrorKind::StreamReset, refused))
+    } else if h2.is_io() {
         Some((ErrorKind::ConnectionClosed, false))
     } else {
         Some((ErrorKind::Protocol, false))
     }
+}
+
+fn asks_for_calm(error: &hyper::Error) -> bool {
+    let h2 = error.source().and_then(|source| source.downcast_ref());
+    h2.and_then(h2::Error::reason) == Some(h2::Reason::ENHANCE_YOUR_CALM)
 }
 
 /// The chain of causes in one line.

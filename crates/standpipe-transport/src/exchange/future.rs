@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::accepted::Accepted;
 use super::acquiring::Acquiring;
-use super::request;
+use super::check::check;
 use crate::pool::OriginPool;
 
 pin_project! {
@@ -61,7 +61,7 @@ pub(super) struct Terms {
 impl ResponseFuture {
     #[inline]
     pub(crate) fn new(pool: &Arc<OriginPool>, head: Parts, body: Body) -> Self {
-        let declared = match request::check(&head.headers, &body) {
+        let declared = match check(&head, &body) {
             Ok(declared) => declared,
             Err(error) => return Self::failed(error.with_origin(pool.key.origin().clone())),
         };

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod acquiring;
+mod check;
 mod fault;
 mod future;
 mod lease;

@@ -20,8 +20,10 @@ pub(crate) struct SendBody {
 #[derive(Debug)]
 struct Inner {
     body: Body,
-    /// Bytes still to come, where the head declares a length for a body that has none of its own.
+    /// Bytes still to come of a stream whose length the head declares, or the stream itself.
     declared: Option<u64>,
+    /// What came after the last byte that was declared.
+    ahead: Poll<Option<Result<Frame<Bytes>, Error>>>,
     /// Keeps the lease while the upload outlives the response.
     _hold: Option<Arc<Hold>>,
 }
@@ -35,6 +37,7 @@ impl SendBody {
             inner: Some(Box::new(Inner {
                 body,
                 declared,
+                ahead: Poll::Pending,
                 _hold: hold,
             })),
         }
@@ -60,7 +63,10 @@ impl HttpBody for SendBody {
         let Some(inner) = &mut self.get_mut().inner else {
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(&mut inner.body).poll_frame(cx));
+        let frame = match std::mem::replace(&mut inner.ahead, Poll::Pending) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => ready!(Pin::new(&mut inner.body).poll_frame(cx)),
+        };
         let Some(left) = &mut inner.declared else {
             return Poll::Ready(frame);
         };
@@ -69,19 +75,32 @@ impl HttpBody for SendBody {
             Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
             Some(Err(_)) | None => 0,
         };
-        match left.checked_sub(length) {
-            Some(rest) => {
-                *left = rest;
-                Poll::Ready(frame)
+        let Some(rest) = left.checked_sub(length) else {
+            return Poll::Ready(Some(Err(wrong("longer"))));
+        };
+        *left = rest;
+        if rest == 0 && length > 0 && !inner.body.is_end_stream() {
+            // Over HTTP/1.1 hyper has all it was promised and asks no more: what came too much would
+            // be cut off unnoticed.
+            inner.ahead = Pin::new(&mut inner.body).poll_frame(cx);
+            let surplus = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(|d| !d.is_empty());
+            if matches!(&inner.ahead, Poll::Ready(Some(Ok(frame))) if surplus(frame)) {
+                return Poll::Ready(Some(Err(wrong("longer"))));
             }
-            None => Poll::Ready(Some(Err(wrong("longer")))),
         }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(|inner| {
-            inner.body.is_end_stream() && inner.declared.is_none_or(|left| left == 0)
-        })
+        let Some(inner) = &self.inner else {
+            return true;
+        };
+        match &inner.ahead {
+            Poll::Ready(ahead) => ahead.is_none(),
+            Poll::Pending => {
+                inner.body.is_end_stream() && inner.declared.is_none_or(|left| left == 0)
+            }
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
