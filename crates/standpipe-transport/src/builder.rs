@@ -1,12 +1,15 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use standpipe_core::{Error, ErrorKind, Phase};
+use hyper_util::client::legacy::connect::dns::GaiResolver;
+use standpipe_core::{Error, ErrorKind, Origin, Phase};
 
 use crate::config::{Http1Config, Http2Config, PhaseTimeouts, PoolLimits, Protocol, TcpConfig};
-use crate::connect::{self, BoxConnector, Connector};
+use crate::connect::{self, BoxConnector, Connector, Tcp, Way};
+use crate::dns::{self, AddressFilter, BoxResolver, Lookups, Resolver};
 use crate::key::DialConfig;
+use crate::proxy::{Choice, Proxy};
 use crate::service::Transport;
 use crate::tls::{Tls, TlsConfig};
 
@@ -25,6 +28,9 @@ pub struct TransportBuilder {
     http2: Http2Config,
     connector: Option<BoxConnector>,
     tls_by_connector: bool,
+    resolver: Option<BoxResolver>,
+    filter: Option<AddressFilter>,
+    proxies: Choice,
 }
 
 macro_rules! setters {
@@ -73,8 +79,12 @@ impl TransportBuilder {
         max_lifetime: Option<Duration> => limits.max_lifetime;
         /// [`PoolLimits::max_requests_per_connection`].
         max_requests_per_connection: Option<u64> => limits.max_requests_per_connection;
+        /// [`PoolLimits::retire_on_dns_change`].
+        retire_on_dns_change: bool => limits.retire_on_dns_change;
         /// [`PhaseTimeouts::acquire`].
         acquire_timeout: Option<Duration> => timeouts.acquire;
+        /// [`PhaseTimeouts::dns`].
+        dns_timeout: Option<Duration> => timeouts.dns;
         /// [`PhaseTimeouts::connect`].
         connect_timeout: Option<Duration> => timeouts.connect;
         /// [`PhaseTimeouts::tls`].
@@ -89,11 +99,68 @@ impl TransportBuilder {
         local_address: Option<IpAddr> => tcp.local_address;
     }
 
-    /// Opens connections by `connector` in place of the default one; [`TcpConfig`] is the
-    /// default connector's and then of no effect.
+    /// Opens connections by `connector` in place of the default one. [`TcpConfig`] is the default
+    /// connector's and then of no effect; a resolver and an address filter are too, and are
+    /// therefore refused together with it. The environment's proxies do not count then, unless
+    /// [asked for](TransportBuilder::proxies_from_env).
     #[must_use]
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.connector = Some(connect::erase(connector));
+        self
+    }
+
+    /// Resolves names by `resolver`. Default: the system's `getaddrinfo`, on tokio's blocking threads.
+    ///
+    /// However many connections to one host are opened at a time, the resolver is asked once.
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolver) -> Self {
+        self.resolver = Some(dns::erase(resolver));
+        self
+    }
+
+    /// Connects to those addresses alone that `allows` returns true for; it is asked for each
+    /// address that was resolved for an origin and for those that URLs name, right before they
+    /// are connected to. Where none is left, the request fails with
+    /// [`AddressRefused`](ErrorKind::AddressRefused).
+    ///
+    /// So a service that fetches URLs of others can be kept from its own network, whatever their
+    /// names resolve to. An origin whose name a proxy resolves is out of its reach; a proxy's own
+    /// address is not asked for. Redirects and connections of other pools are not its business: a
+    /// connection that was opened before is used again without asking.
+    #[must_use]
+    pub fn address_filter(
+        mut self,
+        allows: impl Fn(&Origin, &SocketAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.filter = Some(AddressFilter::new(allows));
+        self
+    }
+
+    /// Goes through `proxy` to the origins that it is for. Of several, the first one added that is
+    /// for an origin is taken; an origin that none is for is reached directly.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxies.add(proxy.into_rule());
+        self
+    }
+
+    /// Goes through the proxies that `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` name, in
+    /// upper or lower case, after any that were [added](TransportBuilder::proxy).
+    ///
+    /// This is the default where neither a proxy nor a connector is set, as in Go and reqwest. The
+    /// environment is read once, by [`build`](TransportBuilder::build). This machine itself
+    /// (`localhost`, `127.0.0.0/8`, `::1`) is never reached through them, and where
+    /// `REQUEST_METHOD` is set, in a CGI script, `HTTP_PROXY` in upper case does not count.
+    #[must_use]
+    pub fn proxies_from_env(mut self) -> Self {
+        self.proxies.add_env();
+        self
+    }
+
+    /// Goes through no proxy, whatever the environment says.
+    #[must_use]
+    pub fn no_proxy(mut self) -> Self {
+        self.proxies = Choice::Never;
         self
     }
 
@@ -101,25 +168,97 @@ impl TransportBuilder {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config), naming the field, its value and what is allowed.
+    /// [`Config`](ErrorKind::Config), naming the field, its value and what is allowed; or the
+    /// environment's variable that holds no proxy.
     pub fn build(self) -> Result<Transport, Error> {
         check_limits(&self.limits)?;
-        Ok(self.build_unchecked())
+        check_tcp(&self.tcp)?;
+        self.check_connector()?;
+        self.tls.check()?;
+        let (limits, config) = self.into_parts();
+        config.proxies.check()?;
+        if config.tls_by_connector && !config.proxies.is_empty() {
+            return Err(refused(
+                "tls_by_connector goes with no proxy: its connector makes the way up to TLS".into(),
+            ));
+        }
+        Ok(Transport::new(&limits, Arc::new(config)))
     }
 
     pub(crate) fn build_unchecked(self) -> Transport {
-        let connector = self.connector.unwrap_or_else(|| connect::tcp(&self.tcp));
+        let (limits, config) = self.into_parts();
+        Transport::new(&limits, Arc::new(config))
+    }
+
+    fn into_parts(self) -> (PoolLimits, DialConfig) {
+        let proxies = self.proxies.resolve(self.connector.is_some());
+        let way = match self.connector {
+            Some(connector) => Way::Foreign(connector),
+            None => Way::Tcp(Tcp {
+                config: self.tcp,
+                lookups: Lookups::new(
+                    self.resolver
+                        .unwrap_or_else(|| dns::erase(GaiResolver::new())),
+                ),
+                filter: self.filter,
+            }),
+        };
         let config = DialConfig {
-            connector,
+            way: Arc::new(way),
+            proxies: Arc::new(proxies),
             tls: Tls::new(self.tls, self.protocol),
             protocol: self.protocol,
             tls_by_connector: self.tls_by_connector,
             timeouts: self.timeouts,
             http1: self.http1,
             http2: self.http2,
+            on_addresses: None,
         };
-        Transport::new(&self.limits, Arc::new(config))
+        (self.limits, config)
     }
+
+    /// Settings that a connector of the user's own would make void are refused: who sets a filter
+    /// relies on it.
+    fn check_connector(&self) -> Result<(), Error> {
+        let void = if self.connector.is_none() {
+            if self.tls_by_connector {
+                return Err(refused("tls_by_connector is set without a connector".into()));
+            }
+            return Ok(());
+        } else if self.filter.is_some() {
+            "address_filter"
+        } else if self.resolver.is_some() {
+            "resolver"
+        } else if self.limits.retire_on_dns_change {
+            "retire_on_dns_change"
+        } else {
+            return Ok(());
+        };
+        Err(refused(format!(
+            "{void} is set together with a connector, which resolves names by itself"
+        )))
+    }
+}
+
+fn check_tcp(tcp: &TcpConfig) -> Result<(), Error> {
+    for (field, value) in [
+        ("keepalive", tcp.keepalive),
+        ("keepalive_interval", tcp.keepalive_interval),
+        ("user_timeout", tcp.user_timeout),
+    ] {
+        if value == Some(Duration::ZERO) {
+            return Err(refused(format!(
+                "{field} is 0s, but must be more than zero, or None"
+            )));
+        }
+    }
+    at_least_one("keepalive_retries", tcp.keepalive_retries.map(u64::from))?;
+    if tcp.local_address.is_some() && tcp.local_addresses.is_some() {
+        return Err(refused(
+            "local_address and local_addresses are set, but only one of them may be".into(),
+        ));
+    }
+    Ok(())
 }
 
 fn check_limits(limits: &PoolLimits) -> Result<(), Error> {

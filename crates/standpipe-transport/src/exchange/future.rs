@@ -156,6 +156,7 @@ impl Stage {
         let (request, taken) = request::prepare(
             outgoing.request,
             lease.pool().key.origin(),
+            lease.pool().key.route().forward(),
             shared,
             outgoing.declared,
             hold.clone(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Uri, Version};
 use http_body::Body as HttpBody;
@@ -10,6 +10,7 @@ use standpipe_core::{Body, Error, ErrorKind, Origin, Phase};
 
 use super::SendBody;
 use super::lease::Hold;
+use crate::proxy::ProxyServer;
 
 /// What [`prepare`] took from a request and [`restore`] gives back.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(crate) struct Taken {
     authority: Option<Authority>,
     version: Version,
     added_host: bool,
+    added_authorization: bool,
 }
 
 /// Checks what can be checked before a connection is asked for; returns the length that the head
@@ -64,11 +66,13 @@ fn invalid(message: &'static str) -> Error {
         .with_message(message)
 }
 
-/// The request as HTTP/1.1 (origin form and `Host`, RFC 9112, 3.2) or HTTP/2 (absolute form,
-/// from which the pseudo-headers are made) wants it.
+/// The request as HTTP/1.1 (origin form and `Host`, RFC 9112, 3.2; absolute form for a proxy that
+/// forwards it, 3.2.2) or HTTP/2 (absolute form, from which the pseudo-headers are made) wants it.
+/// What authorizes us to a proxy goes to that proxy and to nobody else.
 pub(crate) fn prepare(
     request: Request<Body>,
     origin: &Origin,
+    forward: Option<&ProxyServer>,
     shared: bool,
     declared: Option<u64>,
     hold: Option<Arc<Hold>>,
@@ -81,7 +85,16 @@ pub(crate) fn prepare(
         authority: None,
         version,
         added_host: false,
+        added_authorization: false,
     };
+    match forward {
+        None if head.headers.is_empty() => {}
+        None => {
+            head.headers.remove(PROXY_AUTHORIZATION);
+        }
+        Some(proxy) => taken.added_authorization = authorize(&mut head.headers, proxy),
+    }
+    uri.path_and_query.get_or_insert_with(root);
     if shared {
         head.version = Version::HTTP_2;
         if uri.authority.is_none() {
@@ -90,7 +103,6 @@ pub(crate) fn prepare(
             uri.scheme = full.scheme;
             uri.authority = full.authority;
         }
-        uri.path_and_query.get_or_insert_with(root);
     } else {
         if head.version != Version::HTTP_10 {
             head.version = Version::HTTP_11;
@@ -101,7 +113,12 @@ pub(crate) fn prepare(
         }
         taken.scheme = uri.scheme.take();
         taken.authority = uri.authority.take();
-        uri.path_and_query.get_or_insert_with(root);
+        if forward.is_some() {
+            // The proxy goes where this says, so it is this origin, however the URL was written.
+            let full = origin.to_uri().into_parts();
+            uri.scheme = full.scheme;
+            uri.authority = full.authority;
+        }
     }
     // Parts of a URI, less scheme and authority or with both, are a URI.
     head.uri = Uri::from_parts(uri).unwrap_or_default();
@@ -116,6 +133,9 @@ pub(crate) fn restore(request: Request<SendBody>, taken: Taken) -> (Request<Body
     if taken.added_host {
         head.headers.remove(HOST);
     }
+    if taken.added_authorization {
+        head.headers.remove(PROXY_AUTHORIZATION);
+    }
     if taken.authority.is_some() {
         let mut uri = std::mem::take(&mut head.uri).into_parts();
         uri.scheme = taken.scheme;
@@ -124,6 +144,17 @@ pub(crate) fn restore(request: Request<SendBody>, taken: Taken) -> (Request<Body
     }
     let (body, declared) = body.into_parts();
     (Request::from_parts(head, body), declared)
+}
+
+/// Adds our credentials for `proxy` where the caller gave none; whether it did.
+fn authorize(headers: &mut HeaderMap, proxy: &ProxyServer) -> bool {
+    match proxy.authorization() {
+        Some(value) if !headers.contains_key(PROXY_AUTHORIZATION) => {
+            headers.insert(PROXY_AUTHORIZATION, value.clone());
+            true
+        }
+        Some(_) | None => false,
+    }
 }
 
 fn root() -> PathAndQuery {
@@ -147,6 +178,7 @@ mod tests {
         let (sent, _) = prepare(
             request("http://EXAMPLE.com:8080/a?b"),
             &origin(),
+            None,
             false,
             None,
             None,
@@ -160,7 +192,7 @@ mod tests {
     fn a_host_header_of_the_callers_own_stays() {
         let mut mine = request("http://example.com:8080/");
         mine.headers_mut().insert(HOST, "other".parse().unwrap());
-        let (sent, _) = prepare(mine, &origin(), false, None, None);
+        let (sent, _) = prepare(mine, &origin(), None, false, None, None);
         assert_eq!(sent.headers()[HOST], "other");
     }
 
@@ -176,7 +208,7 @@ mod tests {
                 let mut original = request(uri);
                 original.extensions_mut().insert(7u32);
                 *original.version_mut() = Version::HTTP_11;
-                let (sent, taken) = prepare(original, &origin(), shared, None, None);
+                let (sent, taken) = prepare(original, &origin(), None, shared, None, None);
                 let (back, _) = restore(sent, taken);
                 if !shared {
                     assert_eq!(back.uri(), &uri.parse::<Uri>().unwrap(), "{uri}");
