@@ -14,12 +14,12 @@ use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::client::legacy::connect::{Connection, HttpConnector, HttpInfo};
 use hyper_util::rt::TokioIo;
-use standpipe_core::{BoxError, Error};
+use standpipe_core::{BoxError, Error, ErrorKind};
 use tower_service::Service;
 
 use crate::config::TcpConfig;
 use crate::conn::BoxIo;
-use crate::dial::fault;
+use crate::dial::{Bound, fault};
 use crate::dns::{AddressFilter, Lookups};
 
 /// A service that opens a connection to the host and port of a URI.
@@ -124,19 +124,28 @@ pub(crate) struct Tcp {
 }
 
 impl Tcp {
-    /// Connects to the first of `addresses` that answers, by happy eyeballs (RFC 8305). The time of
-    /// `limit` is shared by those that are tried one after the other.
+    /// Connects to the first of `addresses` that answers, by happy eyeballs (RFC 8305), within
+    /// `bound`, which began with all of `limit` left. Those that are tried one after the other share it.
     pub(crate) async fn connect(
         &self,
         addresses: Vec<SocketAddr>,
         limit: Option<Duration>,
+        bound: Bound,
     ) -> Result<Connected, Error> {
         let tried = tried(&addresses);
-        let connector = self.connector(addresses, limit);
-        // The addresses bring their ports along.
-        let connecting = erase(connector).connect(Uri::from_static("http://addresses"));
-        let failed = |error| fault::of_connector(error).with_message(tried);
-        connecting.await.map_err(failed)
+        let connector = erase(self.connector(addresses, limit));
+        let connecting = async {
+            // The addresses bring their ports along.
+            let connected = connector.connect(Uri::from_static("http://addresses")).await;
+            connected.map_err(fault::of_connector)
+        };
+        let connected = bound.keep(ErrorKind::ConnectTimeout, connecting).await;
+        connected.map_err(|error| match limit {
+            Some(limit) if error.is_timeout() => {
+                error.with_message(format!("{tried}, the limit is {limit:?}"))
+            }
+            _ => error.with_message(tried),
+        })
     }
 
     fn connector(

@@ -17,7 +17,7 @@ mod tls;
 pub use builder::TransportBuilder;
 pub use config::{Http1Config, Http2Config, PhaseTimeouts, PoolLimits, Protocol, TcpConfig};
 pub use connect::Connector;
-pub use dns::Resolver;
+pub use dns::{Name, Resolver};
 pub use exchange::ResponseFuture;
 pub use proxy::Proxy;
 pub use service::{OriginTransport, Transport};

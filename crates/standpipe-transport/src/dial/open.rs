@@ -72,17 +72,18 @@ impl Dial {
         };
         let begun = Instant::now();
         let bound = Bound::begin(limit);
-        let connecting = async {
-            match &*self.config.way {
-                Way::Foreign(connector) => {
+        let connected = match &*self.config.way {
+            Way::Foreign(connector) => {
+                let connecting = async {
                     let connected = connector.connect(hop.to_uri()).await;
                     connected.map_err(fault::of_connector)
-                }
-                Way::Tcp(tcp) => tcp.connect(addresses, limit).await,
+                };
+                bound.keep(ErrorKind::ConnectTimeout, connecting).await
             }
+            Way::Tcp(tcp) => tcp.connect(addresses, limit, bound).await,
         };
         Ok(Reached {
-            connected: bound.keep(ErrorKind::ConnectTimeout, connecting).await?,
+            connected: connected?,
             dns_time,
             connect_time: begun.elapsed(),
             bound,

@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use hyper_util::client::legacy::connect::dns::Name;
 use standpipe_core::{Error, ErrorKind, Origin, Phase};
 use tokio::time::Instant;
 
