@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use standpipe_core::{Error, ErrorKind, Origin};
@@ -24,7 +25,11 @@ impl AddressFilter {
         mut addresses: Vec<SocketAddr>,
     ) -> Result<Vec<SocketAddr>, Error> {
         let before = addresses.len();
-        addresses.retain(|address| (self.0)(origin, address));
+        let asking = AssertUnwindSafe(|| addresses.retain(|address| (self.0)(origin, address)));
+        if catch_unwind(asking).is_err() {
+            let refused = Error::new(ErrorKind::AddressRefused);
+            return Err(refused.with_message("the address filter panicked"));
+        }
         if addresses.is_empty() && before > 0 {
             let message = match before {
                 1 => "its only address is refused".to_owned(),

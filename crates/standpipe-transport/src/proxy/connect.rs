@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::task::{Poll, ready};
 
 use http::header::{HOST, PROXY_AUTHORIZATION};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -81,7 +81,8 @@ fn request(server: &ProxyServer, target: &str) -> Result<Request<Body>, Error> {
 
 fn check(server: &ProxyServer, answer: &Response<Incoming>) -> Result<(), Error> {
     let status = answer.status();
-    if status.is_success() {
+    // An answer without content by its own nature is no tunnel to hyper.
+    if status.is_success() && status != StatusCode::NO_CONTENT {
         return Ok(());
     }
     Err(failed(server, format_args!("answered CONNECT with {status}")))

@@ -91,7 +91,7 @@ impl Choice {
 
 /// The proxies of a transport.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Proxies(Vec<Rule>);
+pub(crate) struct Proxies(pub(super) Vec<Rule>);
 
 impl Proxies {
     #[cfg(test)]

@@ -52,9 +52,13 @@ impl ProxyServer {
             _ => return Err(refused("its scheme is none of http, https, socks5 and socks5h")),
         };
         let scheme = if speaks == Speaks::Https { "https" } else { "http" };
-        let host = uri.host().unwrap_or_default();
-        let port = uri.port_u16().unwrap_or(default_port);
-        let hop = Origin::parse(&format!("{scheme}://{host}:{port}"));
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let has_port = uri.host().is_some_and(|host| host.len() < authority.len());
+        let mut hop = format!("{scheme}://{authority}");
+        if !has_port {
+            hop.push_str(&format!(":{default_port}"));
+        }
+        let hop = Origin::parse(&hop);
         let server = Self {
             speaks,
             hop: hop.map_err(|error| refused("its host or port is unusable").with_source(error))?,

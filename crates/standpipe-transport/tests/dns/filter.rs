@@ -55,7 +55,7 @@ async fn the_addresses_that_are_left_are_tried() {
     assert_eq!(response.body().connection_info().unwrap().peer, Some(allowed));
 }
 
-/// DNS-08
+/// DNS-08, PAN-01
 #[tokio::test(start_paused = true)]
 async fn a_filter_that_panics_fails_its_own_request_alone() {
     let address = serve("127.0.0.1:0").await;
@@ -66,7 +66,8 @@ async fn a_filter_that_panics_fails_its_own_request_alone() {
     };
     let transport = transport.address_filter(filter).build().unwrap();
     let error = fetch(&transport, get("http://bad.test/")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Runtime);
+    assert_eq!(error.kind(), ErrorKind::AddressRefused);
+    assert!(error.to_string().contains("the address filter panicked"));
     fetch(&transport, get(A)).await.unwrap();
     assert_eq!(stats(&transport).dialing, 0);
 }
