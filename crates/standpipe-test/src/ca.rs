@@ -93,17 +93,6 @@ impl Ca {
         list.der().clone()
     }
 
-    /// A TLS configuration for a server that shows `leaf`; else as
-    /// [`server_config`](Ca::server_config).
-    pub fn server_config_of(&self, leaf: &Leaf, alpn: &[&[u8]]) -> Arc<ServerConfig> {
-        let config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .expect("ring knows the default versions")
-            .with_no_client_auth()
-            .with_single_cert(leaf.chain_der(), leaf.key_der());
-        finish(config, alpn)
-    }
-
     /// A TLS configuration for a server of the given names, which speaks the protocols of `alpn`
     /// in the order of its preference; with none, it does no ALPN.
     ///
@@ -111,7 +100,7 @@ impl Ca {
     ///
     /// As [`issue`](Ca::issue).
     pub fn server_config(&self, names: &[&str], alpn: &[&[u8]]) -> Arc<ServerConfig> {
-        self.server_config_of(&self.issue(names), alpn)
+        self.issue(names).server_config(alpn)
     }
 
     /// As [`server_config`](Ca::server_config), for a server that refuses clients without a
@@ -209,6 +198,17 @@ impl Leaf {
     /// The chain that a server sends: the certificate alone, since the root has signed it.
     pub fn chain_der(&self) -> Vec<CertificateDer<'static>> {
         vec![self.certificate.der().clone()]
+    }
+
+    /// A TLS configuration for a server that shows this certificate; else as
+    /// [`Ca::server_config`].
+    pub fn server_config(&self, alpn: &[&[u8]]) -> Arc<ServerConfig> {
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("ring knows the default versions")
+            .with_no_client_auth()
+            .with_single_cert(self.chain_der(), self.key_der());
+        finish(config, alpn)
     }
 
     /// The private key.

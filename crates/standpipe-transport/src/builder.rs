@@ -3,10 +3,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::dns::GaiResolver;
-use standpipe_core::{Error, ErrorKind, Origin, Phase};
+use standpipe_core::{Error, Origin};
 
+use crate::check;
 use crate::config::{Http1Config, Http2Config, PhaseTimeouts, PoolLimits, Protocol, TcpConfig};
-use crate::connect::{self, BoxConnector, Connector, Tcp, Way};
+use crate::connect::{self, BoxConnector, Connector, Way};
+use crate::dial::Tcp;
 use crate::dns::{self, AddressFilter, BoxResolver, Lookups, Resolver};
 use crate::key::DialConfig;
 use crate::proxy::{Choice, Proxy};
@@ -121,7 +123,7 @@ impl TransportBuilder {
     /// Connects to those addresses alone that `allows` returns true for; it is asked for each
     /// address that was resolved for an origin and for those that URLs name, right before they
     /// are connected to. Where none is left, the request fails with
-    /// [`AddressRefused`](ErrorKind::AddressRefused).
+    /// [`AddressRefused`](standpipe_core::ErrorKind::AddressRefused).
     ///
     /// So a service that fetches URLs of others can be kept from its own network, whatever their
     /// names resolve to. An origin whose name a proxy resolves is out of its reach; a proxy's own
@@ -168,20 +170,15 @@ impl TransportBuilder {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config), naming the field, its value and what is allowed; or the
+    /// [`Config`](standpipe_core::ErrorKind::Config), naming the field, its value and what is allowed; or the
     /// environment's variable that holds no proxy.
     pub fn build(self) -> Result<Transport, Error> {
-        check_limits(&self.limits)?;
-        check_tcp(&self.tcp)?;
+        check::limits(&self.limits)?;
+        check::tcp(&self.tcp)?;
         self.check_connector()?;
         self.tls.check()?;
         let (limits, config) = self.into_parts();
-        config.proxies.check()?;
-        if config.tls_by_connector && !config.proxies.is_empty() {
-            return Err(refused(
-                "tls_by_connector goes with no proxy: its connector makes the way up to TLS".into(),
-            ));
-        }
+        check::proxies(&config)?;
         Ok(Transport::new(&limits, Arc::new(config)))
     }
 
@@ -190,7 +187,7 @@ impl TransportBuilder {
         Transport::new(&limits, Arc::new(config))
     }
 
-    fn into_parts(self) -> (PoolLimits, DialConfig) {
+    pub(crate) fn into_parts(self) -> (PoolLimits, DialConfig) {
         let proxies = self.proxies.resolve(self.connector.is_some());
         let way = match self.connector {
             Some(connector) => Way::Foreign(connector),
@@ -217,89 +214,13 @@ impl TransportBuilder {
         (self.limits, config)
     }
 
-    /// Settings that a connector of the user's own would make void are refused: who sets a filter
-    /// relies on it.
     fn check_connector(&self) -> Result<(), Error> {
-        let void = if self.connector.is_none() {
-            if self.tls_by_connector {
-                return Err(refused("tls_by_connector is set without a connector".into()));
-            }
-            return Ok(());
-        } else if self.filter.is_some() {
-            "address_filter"
-        } else if self.resolver.is_some() {
-            "resolver"
-        } else if self.limits.retire_on_dns_change {
-            "retire_on_dns_change"
-        } else {
-            return Ok(());
-        };
-        Err(refused(format!(
-            "{void} is set together with a connector, which resolves names by itself"
-        )))
+        check::connector(&check::Connector {
+            own: self.connector.is_some(),
+            does_tls: self.tls_by_connector,
+            filter: self.filter.is_some(),
+            resolver: self.resolver.is_some(),
+            retires: self.limits.retire_on_dns_change,
+        })
     }
-}
-
-fn check_tcp(tcp: &TcpConfig) -> Result<(), Error> {
-    for (field, value) in [
-        ("keepalive", tcp.keepalive),
-        ("keepalive_interval", tcp.keepalive_interval),
-        ("user_timeout", tcp.user_timeout),
-    ] {
-        if value == Some(Duration::ZERO) {
-            return Err(refused(format!(
-                "{field} is 0s, but must be more than zero, or None"
-            )));
-        }
-    }
-    at_least_one("keepalive_retries", tcp.keepalive_retries.map(u64::from))?;
-    if tcp.local_address.is_some() && tcp.local_addresses.is_some() {
-        return Err(refused(
-            "local_address and local_addresses are set, but only one of them may be".into(),
-        ));
-    }
-    Ok(())
-}
-
-fn check_limits(limits: &PoolLimits) -> Result<(), Error> {
-    let per_host = limits.max_connections_per_host;
-    at_least_one("max_connections_per_host", Some(per_host as u64))?;
-    at_least_one(
-        "max_connections",
-        limits.max_connections.map(|max| max as u64),
-    )?;
-    at_least_one(
-        "max_waiting_per_host",
-        limits.max_waiting_per_host.map(|max| max as u64),
-    )?;
-    at_least_one(
-        "max_requests_per_connection",
-        limits.max_requests_per_connection,
-    )?;
-    if limits.idle_timeout == Some(Duration::ZERO) {
-        let allowed = "more than zero, or None; max_idle_per_host 0 keeps none";
-        return Err(refused(format!(
-            "idle_timeout is 0s, but must be {allowed}"
-        )));
-    }
-    if limits.max_idle_per_host > per_host {
-        let idle = limits.max_idle_per_host;
-        return Err(refused(format!(
-            "max_idle_per_host is {idle}, but may be at most max_connections_per_host, which is {per_host}"
-        )));
-    }
-    Ok(())
-}
-
-fn at_least_one(field: &str, value: Option<u64>) -> Result<(), Error> {
-    match value {
-        Some(0) => Err(refused(format!("{field} is 0, but must be at least 1"))),
-        _ => Ok(()),
-    }
-}
-
-fn refused(message: String) -> Error {
-    Error::new(ErrorKind::Config)
-        .with_phase(Phase::Check)
-        .with_message(message)
 }

@@ -80,7 +80,8 @@ where
         let Ok(there) = dial(&network, target).await else {
             return peer.respond("502 Bad Gateway", "").await;
         };
-        peer.write("HTTP/1.1 200 Connection established\r\n\r\n").await?;
+        peer.write("HTTP/1.1 200 Connection established\r\n\r\n")
+            .await?;
         return splice(peer.into_inner(), there).await;
     }
 }

@@ -49,7 +49,11 @@ async fn serve(
     const PASSWORD: u8 = 2;
     let _version = io.read_u8().await?;
     let methods = text(&mut io).await?;
-    let method = if wanted.is_some() { PASSWORD } else { NO_AUTHENTICATION };
+    let method = if wanted.is_some() {
+        PASSWORD
+    } else {
+        NO_AUTHENTICATION
+    };
     if !methods.as_bytes().contains(&method) {
         return io.write_all(&[5, 0xff]).await;
     }

@@ -9,7 +9,10 @@ async fn a_tunnel_leads_to_whoever_listens() {
     let listener = network.listen("a.test:443");
     let proxy = HttpProxy::start(&network, "proxy.test:3128");
     let mut client = Peer::new(network.dial("proxy.test:3128").await.unwrap());
-    client.write("CONNECT a.test:443 HTTP/1.1\r\n\r\n").await.unwrap();
+    client
+        .write("CONNECT a.test:443 HTTP/1.1\r\n\r\n")
+        .await
+        .unwrap();
     assert!(client.read_head().await.unwrap().contains(" 200 "));
     let mut target = Peer::new(listener.accept().await);
     target.write("hello").await.unwrap();
@@ -22,7 +25,10 @@ async fn what_is_not_there_is_a_bad_gateway() {
     let network = Network::new();
     let _proxy = HttpProxy::start(&network, "proxy.test:3128");
     let mut client = Peer::new(network.dial("proxy.test:3128").await.unwrap());
-    client.write("CONNECT a.test:443 HTTP/1.1\r\n\r\n").await.unwrap();
+    client
+        .write("CONNECT a.test:443 HTTP/1.1\r\n\r\n")
+        .await
+        .unwrap();
     assert!(client.read_head().await.unwrap().contains(" 502 "));
 }
 
@@ -33,7 +39,10 @@ async fn socks_leads_to_a_name() {
     let proxy = SocksProxy::start(&network, "proxy.test:1080", None);
     let mut client = network.dial("proxy.test:1080").await.unwrap();
     client.write_all(&[5, 1, 0]).await.unwrap();
-    client.write_all(b"\x05\x01\x00\x03\x06a.test\x00\x50").await.unwrap();
+    client
+        .write_all(b"\x05\x01\x00\x03\x06a.test\x00\x50")
+        .await
+        .unwrap();
     let mut answer = [0; 12];
     client.read_exact(&mut answer).await.unwrap();
     assert_eq!(answer[..4], [5, 0, 5, 0]);

@@ -43,7 +43,10 @@ impl Dial {
         if opened.http2 {
             let timeout = self.config.timeouts.tls;
             let handshake = async { self.http2().handshake(io).await.map_err(http_error) };
-            match Bound::begin(timeout).keep(ErrorKind::TlsTimeout, handshake).await {
+            match Bound::begin(timeout)
+                .keep(ErrorKind::TlsTimeout, handshake)
+                .await
+            {
                 Ok((sender, connection)) => {
                     let channel = Channel::shared(sender, meta);
                     let limit = |connection: &http2::Connection<_, SendBody, _>| {

@@ -1,11 +1,12 @@
 //! Opening a connection: a task of its own that no request owns.
 
 mod bound;
-pub(crate) mod fault;
+mod fault;
 mod http;
 pub(crate) mod local;
 mod open;
 mod secure;
+mod tcp;
 
 use std::sync::{Arc, Weak};
 
@@ -13,6 +14,7 @@ use standpipe_core::{Error, ErrorKind, Origin, Phase};
 use tokio::runtime::Handle;
 
 pub(crate) use bound::Bound;
+pub(crate) use tcp::Tcp;
 
 use crate::conn::DialGuard;
 use crate::key::DialConfig;

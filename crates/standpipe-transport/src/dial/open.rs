@@ -6,10 +6,10 @@ use std::time::Duration;
 use standpipe_core::{Error, ErrorKind, Origin, RequestSent};
 use tokio::time::Instant;
 
-use super::{Bound, Dial, fault, secure};
+use super::{Bound, Dial, Tcp, fault, secure};
 use crate::config::Protocol;
 use crate::conn::{BoxIo, Stream};
-use crate::connect::{Connected, Tcp, Way};
+use crate::connect::{Connected, Way};
 use crate::dns;
 use crate::proxy::{self, ProxyServer, Route, Speaks};
 use crate::tls;
@@ -137,13 +137,11 @@ impl Dial {
         }
         if matches!(self.route, Route::Tunnel(_)) {
             let begun = Instant::now();
-            let entering = proxy::enter(
-                reached.connected.io,
-                server,
-                &target,
-                &self.config.http1,
-            );
-            let entered = reached.bound.keep(ErrorKind::ConnectTimeout, entering).await;
+            let entering = proxy::enter(reached.connected.io, server, &target, &self.config.http1);
+            let entered = reached
+                .bound
+                .keep(ErrorKind::ConnectTimeout, entering)
+                .await;
             reached.connected.io = entered.map_err(|error| slow(server, error))?;
             reached.connect_time = reached.connect_time.saturating_add(begun.elapsed());
         }

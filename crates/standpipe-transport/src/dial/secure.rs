@@ -23,7 +23,9 @@ pub(super) async fn shake_hands(
 /// A connection that is lost meanwhile says nothing about the peer's certificate or its TLS: it is a
 /// connection that could not be opened.
 fn handshake_error(error: io::Error) -> Error {
-    let by_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+    let by_tls = error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<rustls::Error>());
     if by_tls {
         Error::new(ErrorKind::Tls).with_source(error)
     } else {

@@ -14,7 +14,9 @@ type Allows = dyn Fn(&Origin, &SocketAddr) -> bool + Send + Sync;
 pub(crate) struct AddressFilter(Arc<Allows>);
 
 impl AddressFilter {
-    pub(crate) fn new(allows: impl Fn(&Origin, &SocketAddr) -> bool + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(
+        allows: impl Fn(&Origin, &SocketAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
         Self(Arc::new(allows))
     }
 

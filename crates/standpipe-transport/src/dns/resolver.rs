@@ -23,12 +23,8 @@ const MOST_ADDRESSES: usize = 256;
 /// [`NotFound`](std::io::ErrorKind::NotFound) in its chain, or by being a
 /// [`standpipe_core::Error`] of the kind that it wishes.
 pub trait Resolver:
-    Service<
-        Name,
-        Response: Iterator<Item = SocketAddr>,
-        Error: Into<BoxError>,
-        Future: Send,
-    > + Clone
+    Service<Name, Response: Iterator<Item = SocketAddr>, Error: Into<BoxError>, Future: Send>
+    + Clone
     + Send
     + Sync
     + 'static
@@ -36,20 +32,15 @@ pub trait Resolver:
 }
 
 impl<S> Resolver for S where
-    S: Service<
-            Name,
-            Response: Iterator<Item = SocketAddr>,
-            Error: Into<BoxError>,
-            Future: Send,
-        > + Clone
+    S: Service<Name, Response: Iterator<Item = SocketAddr>, Error: Into<BoxError>, Future: Send>
+        + Clone
         + Send
         + Sync
         + 'static
 {
 }
 
-pub(crate) type Resolving =
-    Pin<Box<dyn Future<Output = Result<Vec<SocketAddr>, BoxError>> + Send>>;
+pub(crate) type Resolving = Pin<Box<dyn Future<Output = Result<Vec<SocketAddr>, BoxError>> + Send>>;
 
 /// Any resolver, its type forgotten.
 pub(crate) type BoxResolver = Arc<dyn DynResolver>;

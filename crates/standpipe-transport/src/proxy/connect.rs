@@ -15,7 +15,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use standpipe_core::{Body, Error};
 
-use super::rewound::Rewound;
+use super::rewound::rewound;
 use super::{ProxyServer, failed};
 use crate::config::Http1Config;
 use crate::conn::BoxIo;
@@ -65,7 +65,7 @@ pub(crate) async fn enter(
     .await?;
     let parts = connection.into_parts();
     let io = parts.io.into_inner();
-    Ok(Rewound::new(parts.read_buf, io))
+    Ok(rewound(parts.read_buf, io))
 }
 
 fn request(server: &ProxyServer, target: &str) -> Result<Request<Body>, Error> {
@@ -85,5 +85,8 @@ fn check(server: &ProxyServer, answer: &Response<Incoming>) -> Result<(), Error>
     if status.is_success() && status != StatusCode::NO_CONTENT {
         return Ok(());
     }
-    Err(failed(server, format_args!("answered CONNECT with {status}")))
+    Err(failed(
+        server,
+        format_args!("answered CONNECT with {status}"),
+    ))
 }

@@ -27,7 +27,11 @@ pub(crate) fn rules(get: impl Fn(&str) -> Option<String>) -> Vec<Rule> {
     // Where a program runs as a CGI script, a client chooses HTTP_PROXY by its header "Proxy"
     // (CVE-2016-5385); in lower case it cannot.
     let is_cgi = get("REQUEST_METHOD").is_some();
-    let http_names: &[_] = if is_cgi { &["http_proxy"] } else { &["HTTP_PROXY", "http_proxy"] };
+    let http_names: &[_] = if is_cgi {
+        &["http_proxy"]
+    } else {
+        &["HTTP_PROXY", "http_proxy"]
+    };
     let all = || first(&["ALL_PROXY", "all_proxy"]);
     let http = first(http_names).or_else(all);
     let https = first(&["HTTPS_PROXY", "https_proxy"]).or_else(all);

@@ -31,7 +31,11 @@ impl Exempt {
         let mut any_port = Vec::new();
         for entry in list.split(',').map(str::trim) {
             let (host, port) = split_port(entry);
-            let host = if host.starts_with("*.") { &host[1..] } else { host };
+            let host = if host.starts_with("*.") {
+                &host[1..]
+            } else {
+                host
+            };
             match port {
                 _ if host.is_empty() => {}
                 None if host == "*" => exempt.everything = true,
@@ -82,23 +86,25 @@ fn split_port(entry: &str) -> (&str, Option<u16>) {
         return (entry, None);
     }
     match entry.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-            match port.parse() {
-                Ok(port) => (unbracketed(host), Some(port)),
-                Err(_) => (unbracketed(entry), None),
-            }
-        }
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => match port.parse() {
+            Ok(port) => (unbracketed(host), Some(port)),
+            Err(_) => (unbracketed(entry), None),
+        },
         _ => (unbracketed(entry), None),
     }
 }
 
 fn unbracketed(host: &str) -> &str {
-    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
     inner.unwrap_or(host)
 }
 
 fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host.ends_with(".localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }

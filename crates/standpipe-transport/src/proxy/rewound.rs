@@ -9,21 +9,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::conn::BoxIo;
 
-/// Gives what was read ahead first, and then what follows.
-pub(crate) struct Rewound {
-    ahead: Bytes,
-    io: BoxIo,
+/// `io` behind what was read ahead from it; itself, where that is nothing.
+pub(super) fn rewound(ahead: Bytes, io: BoxIo) -> BoxIo {
+    if ahead.is_empty() {
+        io
+    } else {
+        Box::new(Rewound { ahead, io })
+    }
 }
 
-impl Rewound {
-    /// `io` itself, where nothing was read ahead.
-    pub(crate) fn new(ahead: Bytes, io: BoxIo) -> BoxIo {
-        if ahead.is_empty() {
-            io
-        } else {
-            Box::new(Self { ahead, io })
-        }
-    }
+/// Gives what was read ahead first, and then what follows.
+struct Rewound {
+    ahead: Bytes,
+    io: BoxIo,
 }
 
 impl AsyncRead for Rewound {

@@ -49,9 +49,17 @@ impl ProxyServer {
             Some("https") => (Speaks::Https, 443),
             Some("socks5") => (Speaks::Socks5, 1080),
             Some("socks5h") => (Speaks::Socks5h, 1080),
-            _ => return Err(refused("its scheme is none of http, https, socks5 and socks5h")),
+            _ => {
+                return Err(refused(
+                    "its scheme is none of http, https, socks5 and socks5h",
+                ));
+            }
         };
-        let scheme = if speaks == Speaks::Https { "https" } else { "http" };
+        let scheme = if speaks == Speaks::Https {
+            "https"
+        } else {
+            "http"
+        };
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let has_port = uri.host().is_some_and(|host| host.len() < authority.len());
         let mut hop = format!("{scheme}://{authority}");

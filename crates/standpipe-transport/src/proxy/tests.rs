@@ -52,7 +52,12 @@ fn upper_case_counts_first_and_an_empty_value_is_none() {
 fn a_cgi_script_takes_no_proxy_from_its_caller() {
     let cgi = [("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "evil:1")];
     assert_eq!(way(&proxies(&cgi), "http://x.test"), "direct");
-    let own = [cgi[0], cgi[1], ("http_proxy", "a:1"), ("HTTPS_PROXY", "b:2")];
+    let own = [
+        cgi[0],
+        cgi[1],
+        ("http_proxy", "a:1"),
+        ("HTTPS_PROXY", "b:2"),
+    ];
     assert_eq!(way(&proxies(&own), "http://x.test"), "http://a:1");
     assert_eq!(way(&proxies(&own), "https://x.test"), "http://b:2");
 }
@@ -61,23 +66,42 @@ fn a_cgi_script_takes_no_proxy_from_its_caller() {
 #[test]
 fn this_machine_itself_is_never_reached_through_the_environments_proxy() {
     let all = proxies(&[("ALL_PROXY", "http://a:1")]);
-    for url in ["http://localhost:8080", "https://127.9.9.9", "http://[::1]:1", "http://a.localhost"] {
+    for url in [
+        "http://localhost:8080",
+        "https://127.9.9.9",
+        "http://[::1]:1",
+        "http://a.localhost",
+    ] {
         assert_eq!(way(&all, url), "direct", "{url}");
     }
-    for url in ["http://localhost.test", "http://10.0.0.1", "http://notlocalhost"] {
+    for url in [
+        "http://localhost.test",
+        "http://10.0.0.1",
+        "http://notlocalhost",
+    ] {
         assert_eq!(way(&all, url), "http://a:1", "{url}");
     }
 }
 
 #[test]
 fn a_value_that_is_no_proxy_is_no_way_past_the_proxy() {
-    for value in ["ftp://a:1", "socks4://a:1", "http://", "http://a:99999", "user:secret@@", "a b"] {
+    for value in [
+        "ftp://a:1",
+        "socks4://a:1",
+        "http://",
+        "http://a:99999",
+        "user:secret@@",
+        "a b",
+    ] {
         let broken = proxies(&[("HTTPS_PROXY", value)]);
         assert_eq!(way(&broken, "https://x.test"), "HTTPS_PROXY", "{value}");
         let error = broken.check().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         let text = format!("{error} {error:?}");
-        assert!(text.contains("HTTPS_PROXY") && !text.contains("secret"), "{text}");
+        assert!(
+            text.contains("HTTPS_PROXY") && !text.contains("secret"),
+            "{text}"
+        );
         assert_eq!(way(&broken, "http://x.test"), "direct");
     }
 }
@@ -90,19 +114,55 @@ fn exempts(list: &str, url: &str) -> bool {
 #[test]
 fn no_proxy_knows_names_suffixes_addresses_networks_ports_and_all() {
     for (list, yes, no) in [
-        ("x.test", &["http://x.test", "http://a.x.test", "https://X.TEST:8443"][..], &["http://ax.test", "http://x.test.org"][..]),
-        (".x.test", &["http://a.x.test", "http://b.a.x.test"], &["http://ax.test"]),
+        (
+            "x.test",
+            &["http://x.test", "http://a.x.test", "https://X.TEST:8443"][..],
+            &["http://ax.test", "http://x.test.org"][..],
+        ),
+        (
+            ".x.test",
+            &["http://a.x.test", "http://b.a.x.test"],
+            &["http://ax.test"],
+        ),
         ("*.x.test", &["http://a.x.test"], &["http://ax.test"]),
         ("X.Test", &["http://x.test"], &[]),
-        (" a.test , b.test ,", &["http://a.test", "http://b.test"], &["http://c.test"]),
-        ("10.0.0.0/8", &["http://10.1.2.3", "https://10.255.0.1:1"], &["http://11.0.0.1", "http://x10.test"]),
+        (
+            " a.test , b.test ,",
+            &["http://a.test", "http://b.test"],
+            &["http://c.test"],
+        ),
+        (
+            "10.0.0.0/8",
+            &["http://10.1.2.3", "https://10.255.0.1:1"],
+            &["http://11.0.0.1", "http://x10.test"],
+        ),
         ("192.0.2.7", &["http://192.0.2.7"], &["http://192.0.2.8"]),
-        ("::1,fd00::/8", &["http://[::1]", "http://[fd12::3]:80"], &["http://[fe00::1]"]),
+        (
+            "::1,fd00::/8",
+            &["http://[::1]", "http://[fd12::3]:80"],
+            &["http://[fe00::1]"],
+        ),
         ("[::1]", &["http://[::1]:9"], &["http://[::2]"]),
-        ("x.test:8080", &["http://x.test:8080", "http://a.x.test:8080"], &["http://x.test", "http://x.test:80"]),
-        ("[::1]:8080,10.0.0.1:81", &["http://[::1]:8080", "http://10.0.0.1:81"], &["http://[::1]", "http://10.0.0.1"]),
-        ("*:443", &["https://x.test", "http://y.test:443"], &["http://x.test"]),
-        ("*", &["http://x.test", "https://10.0.0.1", "http://[::1]"], &[]),
+        (
+            "x.test:8080",
+            &["http://x.test:8080", "http://a.x.test:8080"],
+            &["http://x.test", "http://x.test:80"],
+        ),
+        (
+            "[::1]:8080,10.0.0.1:81",
+            &["http://[::1]:8080", "http://10.0.0.1:81"],
+            &["http://[::1]", "http://10.0.0.1"],
+        ),
+        (
+            "*:443",
+            &["https://x.test", "http://y.test:443"],
+            &["http://x.test"],
+        ),
+        (
+            "*",
+            &["http://x.test", "https://10.0.0.1", "http://[::1]"],
+            &[],
+        ),
         ("a.test,*", &["http://x.test", "http://10.0.0.1"], &[]),
         ("", &[], &["http://x.test", "http://10.0.0.1"]),
         (",,:80,.", &[], &["http://x.test"]),
@@ -149,7 +209,10 @@ fn credentials_are_in_no_text() {
         let proxies = Proxies::new(vec![proxy.clone().into_rule()]);
         let route = proxies.route(&Origin::parse("http://x.test").unwrap(), Protocol::Auto);
         let text = format!("{proxy:?} {proxy:#?} {proxies:?} {route:?}");
-        assert!(!text.contains("hunter2") && !text.contains("aHVudGVyMg"), "{text}");
+        assert!(
+            !text.contains("hunter2") && !text.contains("aHVudGVyMg"),
+            "{text}"
+        );
         assert!(text.contains("p.test"));
     }
     let long = "x".repeat(300);
@@ -157,7 +220,10 @@ fn credentials_are_in_no_text() {
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(!format!("{error:?}").contains("xxx"));
     let huge = "hunter2".repeat(20_000);
-    let error = Proxy::all("http://p.test").unwrap().credentials("me", &huge).unwrap_err();
+    let error = Proxy::all("http://p.test")
+        .unwrap()
+        .credentials("me", &huge)
+        .unwrap_err();
     assert!(!format!("{error} {error:?}").contains("hunter2"));
 }
 
@@ -189,7 +255,11 @@ fn only_plain_http_of_version_one_is_forwarded() {
         assert!(!forwards(&proxy(url), "http://x.test", Protocol::Http2));
         assert!(!forwards(&proxy(url), "https://x.test", Protocol::Http1));
     }
-    assert!(!forwards(&proxy("socks5://p.test"), "http://x.test", Protocol::Auto));
+    assert!(!forwards(
+        &proxy("socks5://p.test"),
+        "http://x.test",
+        Protocol::Auto
+    ));
 }
 
 #[test]

@@ -179,7 +179,9 @@ impl TlsConfig {
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
             .with_crls(self.revocation_lists.iter().cloned())
             .build()
-            .map_err(|error| failed("the roots or revocation lists were refused").with_source(error))
+            .map_err(|error| {
+                failed("the roots or revocation lists were refused").with_source(error)
+            })
     }
 }
 

@@ -77,7 +77,6 @@ impl Tls {
     pub(crate) fn server_name(&self, host: &str) -> Result<ServerName<'static>, Error> {
         name(self.0.config.server_name.as_deref().unwrap_or(host))
     }
-
 }
 
 impl Inner {

@@ -6,7 +6,7 @@ use standpipe_transport::Transport;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::support::{A, fetch, get, head_of, secs, send, settle, stats, trusting, failure_of};
+use crate::support::{A, failure_of, fetch, get, head_of, secs, send, settle, stats, trusting};
 use crate::{black_hole, refusing, resolving_to, serve, untimed};
 
 /// Some containers have no IPv6 at all.
@@ -37,7 +37,10 @@ async fn the_next_address_is_tried_at_once_where_one_refuses() {
 #[tokio::test(start_paused = true)]
 async fn where_all_refuse_one_error_names_them_and_the_cause() {
     let addresses = [refusing("127.0.0.1:0").await, refusing("127.0.0.1:0").await];
-    let transport = untimed().resolver(resolving_to(&addresses)).build().unwrap();
+    let transport = untimed()
+        .resolver(resolving_to(&addresses))
+        .build()
+        .unwrap();
     let error = fetch(&transport, get(A)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert_eq!(error.phase(), Some(Phase::Dial));
@@ -181,5 +184,8 @@ async fn a_port_in_the_url_beats_the_resolvers() {
     let transport = untimed().resolver(resolving_to(&[wrong])).build().unwrap();
     let url = format!("http://a.test:{}/", address.port());
     let response = head_of(&transport, get(&url)).await.unwrap();
-    assert_eq!(response.body().connection_info().unwrap().peer, Some(address));
+    assert_eq!(
+        response.body().connection_info().unwrap().peer,
+        Some(address)
+    );
 }

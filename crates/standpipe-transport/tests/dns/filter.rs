@@ -36,7 +36,14 @@ async fn an_address_in_the_url_is_filtered_in_all_its_spellings() {
     let port = address.port();
     let loopback = |_: &Origin, address: &SocketAddr| !address.ip().to_canonical().is_loopback();
     let transport = untimed().address_filter(loopback).build().unwrap();
-    for host in ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "127.1", "0x7f000001"] {
+    for host in [
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "localhost",
+        "127.1",
+        "0x7f000001",
+    ] {
         let error = fetch(&transport, get(&format!("http://{host}:{port}/"))).await;
         let kind = error.unwrap_err().kind();
         assert_eq!(kind, ErrorKind::AddressRefused, "{host}");
@@ -52,7 +59,10 @@ async fn the_addresses_that_are_left_are_tried() {
     let transport = transport.address_filter(move |_, address| *address == allowed);
     let transport = transport.build().unwrap();
     let response = head_of(&transport, get(A)).await.unwrap();
-    assert_eq!(response.body().connection_info().unwrap().peer, Some(allowed));
+    assert_eq!(
+        response.body().connection_info().unwrap().peer,
+        Some(allowed)
+    );
 }
 
 /// DNS-08, PAN-01
@@ -65,7 +75,9 @@ async fn a_filter_that_panics_fails_its_own_request_alone() {
         true
     };
     let transport = transport.address_filter(filter).build().unwrap();
-    let error = fetch(&transport, get("http://bad.test/")).await.unwrap_err();
+    let error = fetch(&transport, get("http://bad.test/"))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddressRefused);
     assert!(error.to_string().contains("the address filter panicked"));
     fetch(&transport, get(A)).await.unwrap();

@@ -8,7 +8,9 @@ use standpipe_transport::Name;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::support::{A, Polled, answer_to, failure_of, fetch, get, head_of, send, settle, stats, until};
+use crate::support::{
+    A, Polled, answer_to, failure_of, fetch, get, head_of, send, settle, stats, until,
+};
 use crate::{answering, resolving_to, serve, untimed};
 
 const LIMIT: Duration = Duration::from_secs(7);
@@ -75,11 +77,14 @@ async fn the_largest_limit_and_zero_are_limits_as_any() {
     let address = serve("127.0.0.1:0").await;
     let far = Some(Duration::MAX);
     let transport = untimed().resolver(resolving_to(&[address]));
-    let transport = transport.dns_timeout(far).connect_timeout(far).build().unwrap();
+    let transport = transport
+        .dns_timeout(far)
+        .connect_timeout(far)
+        .build()
+        .unwrap();
     fetch(&transport, get(A)).await.unwrap();
-    let resolver = tower::service_fn(|_: Name| {
-        std::future::pending::<io::Result<std::vec::IntoIter<_>>>()
-    });
+    let resolver =
+        tower::service_fn(|_: Name| std::future::pending::<io::Result<std::vec::IntoIter<_>>>());
     let transport = untimed().resolver(resolver);
     let transport = transport.dns_timeout(Some(Duration::ZERO)).build().unwrap();
     let error = fetch(&transport, get(A)).await.unwrap_err();
@@ -89,7 +94,11 @@ async fn the_largest_limit_and_zero_are_limits_as_any() {
 /// A resolver that answers once the semaphore has a permit for it.
 fn gated(
     address: std::net::SocketAddr,
-) -> (impl standpipe_transport::Resolver, Arc<Semaphore>, Arc<AtomicUsize>) {
+) -> (
+    impl standpipe_transport::Resolver,
+    Arc<Semaphore>,
+    Arc<AtomicUsize>,
+) {
     let gate = Arc::new(Semaphore::new(0));
     let asked = Arc::new(AtomicUsize::new(0));
     let (waits, count) = (Arc::clone(&gate), Arc::clone(&asked));
@@ -149,7 +158,10 @@ async fn a_request_dropped_during_the_lookup_leaves_a_connection_to_the_next_one
     drop(dropped);
     gate.add_permits(1);
     until(|| stats(&transport).idle == 1).await;
-    assert_eq!((stats(&transport).active, stats(&transport).dialing), (0, 0));
+    assert_eq!(
+        (stats(&transport).active, stats(&transport).dialing),
+        (0, 0)
+    );
     fetch(&transport, get(A)).await.unwrap();
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
@@ -187,7 +199,10 @@ async fn a_resolver_that_panics_fails_its_own_requests_alone() {
     let bad = send(&transport, get("http://bad.test/"));
     let error = failure_of(bad).await;
     assert_eq!(error.kind(), ErrorKind::Dns);
-    assert!(error.to_string().contains("the resolver panicked"), "{error}");
+    assert!(
+        error.to_string().contains("the resolver panicked"),
+        "{error}"
+    );
     fetch(&transport, get(A)).await.unwrap();
 }
 
@@ -222,7 +237,10 @@ async fn the_lookup_has_a_time_of_its_own_and_a_literal_has_none() {
     assert_eq!(info.connect_time, Duration::ZERO);
     assert_eq!(info.peer, Some(address));
     let response = head_of(&transport, get(&format!("http://{address}/"))).await;
-    assert_eq!(response.unwrap().body().connection_info().unwrap().dns_time, None);
+    assert_eq!(
+        response.unwrap().body().connection_info().unwrap().dns_time,
+        None
+    );
 }
 
 /// The system's resolver, as far as it goes without a network.
@@ -232,5 +250,12 @@ async fn the_systems_resolver_knows_this_machine() {
     let transport = untimed().build().unwrap();
     let url = format!("http://localhost:{}/", address.port());
     let response = head_of(&transport, get(&url)).await.unwrap();
-    assert!(response.body().connection_info().unwrap().dns_time.is_some());
+    assert!(
+        response
+            .body()
+            .connection_info()
+            .unwrap()
+            .dns_time
+            .is_some()
+    );
 }

@@ -22,7 +22,10 @@ fn untimed() -> TransportBuilder {
     none.connect = None;
     none.tls = None;
     none.response_head = None;
-    Transport::builder().timeouts(none).idle_timeout(None).no_proxy()
+    Transport::builder()
+        .timeouts(none)
+        .idle_timeout(None)
+        .no_proxy()
 }
 
 /// A resolver that gives every name the same answer, and counts how often it is asked.

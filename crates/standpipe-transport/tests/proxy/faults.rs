@@ -31,7 +31,10 @@ async fn assert_failed(error: &Error, network: &Network, transport: &Transport) 
     for cause in std::iter::successors(std::error::Error::source(error), |e| e.source()) {
         text.push_str(&cause.to_string());
     }
-    assert!(text.contains("http://proxy.test:3128") || text.contains("socks5"), "{text}");
+    assert!(
+        text.contains("http://proxy.test:3128") || text.contains("socks5"),
+        "{text}"
+    );
     for secret in ["hunter2", "aHVudGVyMg"] {
         assert!(!text.contains(secret), "{text}");
     }
@@ -54,7 +57,9 @@ async fn a_proxy_that_refuses_is_an_error_with_its_status() {
         let sent = send(&transport, get(URL));
         let mut peer = accept(&listener).await;
         peer.read_head().await.unwrap();
-        peer.respond(status, "a page that nobody reads").await.unwrap();
+        peer.respond(status, "a page that nobody reads")
+            .await
+            .unwrap();
         let error = failure_of(sent).await;
         let says = format!("http://proxy.test:3128 answered CONNECT with {status}");
         assert!(error.to_string().contains(&says), "{error}");
@@ -78,7 +83,10 @@ async fn a_proxy_that_is_slow_is_given_up_when_the_time_for_connecting_is_over()
     peer.write("HTTP/1.1 200").await.unwrap();
     let error = failure_of(sent).await;
     assert_eq!(begun.elapsed(), secs(9), "one limit for TCP and the proxy");
-    assert!(error.to_string().contains("did not answer in time"), "{error}");
+    assert!(
+        error.to_string().contains("did not answer in time"),
+        "{error}"
+    );
     assert_failed(&error, &network, &transport).await;
     peer.closed().await;
 }
@@ -98,14 +106,21 @@ async fn a_head_without_end_is_cut_off() {
         assert!(written < 1024 * 1024, "it reads on");
     }
     let error = failure_of(sent).await;
-    assert!(error.to_string().contains("no usable response head"), "{error}");
+    assert!(
+        error.to_string().contains("no usable response head"),
+        "{error}"
+    );
     assert_failed(&error, &network, &transport).await;
 }
 
 /// PRX-02
 #[tokio::test(start_paused = true)]
 async fn garbage_an_end_and_a_reset_in_place_of_an_answer_are_errors() {
-    for garbage in ["SSH-2.0-OpenSSH_9.9\r\n", "\0\0\0\0\0\0\0\0\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n"] {
+    for garbage in [
+        "SSH-2.0-OpenSSH_9.9\r\n",
+        "\0\0\0\0\0\0\0\0\r\n\r\n",
+        "HTTP/1.1 2000 OK\r\n\r\n",
+    ] {
         let (network, listener, transport) = proxied("").await;
         let sent = send(&transport, get(URL));
         let mut peer = accept(&listener).await;
@@ -137,11 +152,17 @@ async fn a_proxy_that_is_not_there_is_told_from_an_origin_that_is_not_there() {
     let network = Network::new();
     let transport = through(&network, "http://proxy.test:3128").build().unwrap();
     let error = fetch(&transport, get(URL)).await.unwrap_err();
-    assert!(error.to_string().contains("could not be reached"), "{error}");
+    assert!(
+        error.to_string().contains("could not be reached"),
+        "{error}"
+    );
     assert_failed(&error, &network, &transport).await;
     let _proxy = HttpProxy::start(&network, PROXY);
     let error = fetch(&transport, get(URL)).await.unwrap_err();
-    assert!(error.to_string().contains("answered CONNECT with 502"), "{error}");
+    assert!(
+        error.to_string().contains("answered CONNECT with 502"),
+        "{error}"
+    );
 }
 
 /// RES-02: what this machine lacks is not the proxy's fault.
@@ -160,7 +181,12 @@ async fn a_want_of_this_machines_stays_one_behind_a_proxy() {
 async fn socks_that_refuses_stalls_or_talks_nonsense_is_an_error() {
     let network = Network::new();
     let url = "socks5h://me:hunter2@proxy.test:3128";
-    let build = || through(&network, url).connect_timeout(Some(secs(9))).build().unwrap();
+    let build = || {
+        through(&network, url)
+            .connect_timeout(Some(secs(9)))
+            .build()
+            .unwrap()
+    };
     let proxy = SocksProxy::start(&network, PROXY, Some(("me", "another")));
     let transport = build();
     let error = fetch(&transport, get(URL)).await.unwrap_err();
@@ -180,7 +206,12 @@ async fn socks_that_refuses_stalls_or_talks_nonsense_is_an_error() {
     settle().await;
 
     let listener = network.listen(PROXY);
-    for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &[5, 0xff], &[5], &[]] {
+    for answer in [
+        &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+        &[5, 0xff],
+        &[5],
+        &[],
+    ] {
         let transport = build();
         let begun = Instant::now();
         let sent = send(&transport, get(URL));

@@ -12,15 +12,25 @@ use crate::{PROXY, through};
 async fn plain_http_is_sent_to_the_proxy_in_absolute_form_with_its_credentials() {
     let network = Network::new();
     let proxy = HttpProxy::start(&network, PROXY);
-    let transport = through(&network, "http://me:secret@proxy.test:3128").build().unwrap();
+    let transport = through(&network, "http://me:secret@proxy.test:3128")
+        .build()
+        .unwrap();
     for _ in 0..2 {
-        let body = fetch(&transport, get("http://A.test:80/path?q=1")).await.unwrap();
+        let body = fetch(&transport, get("http://A.test:80/path?q=1"))
+            .await
+            .unwrap();
         assert_eq!(body, "forwarded http://a.test/path?q=1");
     }
     for head in proxy.heads() {
-        assert!(head.starts_with("GET http://a.test/path?q=1 HTTP/1.1\r\n"), "{head}");
+        assert!(
+            head.starts_with("GET http://a.test/path?q=1 HTTP/1.1\r\n"),
+            "{head}"
+        );
         assert!(head.contains("host: a.test\r\n"), "{head}");
-        assert!(head.contains("proxy-authorization: Basic bWU6c2VjcmV0\r\n"), "{head}");
+        assert!(
+            head.contains("proxy-authorization: Basic bWU6c2VjcmV0\r\n"),
+            "{head}"
+        );
     }
     assert_eq!((network.dials(), stats(&transport).idle), (1, 1));
 }
@@ -29,9 +39,13 @@ async fn plain_http_is_sent_to_the_proxy_in_absolute_form_with_its_credentials()
 async fn the_callers_own_credentials_for_the_proxy_are_left_as_they_are() {
     let network = Network::new();
     let proxy = HttpProxy::start(&network, PROXY);
-    let transport = through(&network, "http://me:secret@proxy.test:3128").build().unwrap();
+    let transport = through(&network, "http://me:secret@proxy.test:3128")
+        .build()
+        .unwrap();
     let request = Request::get(A).header("proxy-authorization", "Bearer mine");
-    fetch(&transport, request.body(Body::empty()).unwrap()).await.unwrap();
+    fetch(&transport, request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     let heads = proxy.heads();
     assert!(heads[0].contains("proxy-authorization: Bearer mine\r\n"));
     assert_eq!(heads[0].matches("proxy-authorization").count(), 1);
@@ -58,9 +72,14 @@ async fn an_exempt_host_is_reached_directly() {
     let network = Network::new();
     let _server = echoing().start_on(network.listen("a.test:80"));
     let proxy = HttpProxy::start(&network, PROXY);
-    let rule = Proxy::all("http://proxy.test:3128").unwrap().no_proxy("a.test");
+    let rule = Proxy::all("http://proxy.test:3128")
+        .unwrap()
+        .no_proxy("a.test");
     let transport = over(&network).proxy(rule).build().unwrap();
-    assert_eq!(fetch(&transport, get("http://a.test/x")).await.unwrap(), "/x");
+    assert_eq!(
+        fetch(&transport, get("http://a.test/x")).await.unwrap(),
+        "/x"
+    );
     let other = fetch(&transport, get("http://b.test/x")).await.unwrap();
     assert_eq!(other, "forwarded http://b.test/x");
     assert_eq!(proxy.heads().len(), 1);
@@ -71,7 +90,9 @@ async fn an_exempt_host_is_reached_directly() {
 async fn a_request_is_sent_again_in_the_same_form() {
     let network = Network::new();
     let listener = network.listen(PROXY);
-    let transport = through(&network, "http://me:secret@proxy.test:3128").build().unwrap();
+    let transport = through(&network, "http://me:secret@proxy.test:3128")
+        .build()
+        .unwrap();
     let first = send(&transport, get(A));
     let mut peer = accept(&listener).await;
     let head = peer.read_head().await.unwrap();
@@ -96,9 +117,14 @@ async fn a_body_goes_along() {
     let sent = send(&transport, post(A, "hello"));
     let mut peer = accept(&listener).await;
     let head = peer.read_head().await.unwrap();
-    assert!(head.starts_with("POST http://a.test/ HTTP/1.1\r\n"), "{head}");
+    assert!(
+        head.starts_with("POST http://a.test/ HTTP/1.1\r\n"),
+        "{head}"
+    );
     assert_eq!(peer.read_exact_body(5).await.unwrap(), "hello");
-    peer.respond("407 Proxy Authentication Required", "").await.unwrap();
+    peer.respond("407 Proxy Authentication Required", "")
+        .await
+        .unwrap();
     // The proxy's answer is the answer.
     assert_eq!(sent.await.unwrap().unwrap().status(), 407);
 }

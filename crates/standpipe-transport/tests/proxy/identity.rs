@@ -14,7 +14,10 @@ async fn no_proxy_undoes_what_was_set_before() {
     let network = Network::new();
     let _server = echoing().start_on(network.listen("a.test:80"));
     let transport = through(&network, "http://proxy.test:3128").no_proxy();
-    assert_eq!(fetch(&transport.build().unwrap(), get(A)).await.unwrap(), "/");
+    assert_eq!(
+        fetch(&transport.build().unwrap(), get(A)).await.unwrap(),
+        "/"
+    );
 }
 
 #[test]
@@ -22,7 +25,10 @@ fn a_proxy_goes_with_no_connector_that_does_tls() {
     let network = Network::new();
     let transport = through(&network, "http://proxy.test:3128").tls_by_connector(true);
     assert_eq!(transport.build().unwrap_err().kind(), ErrorKind::Config);
-    let alone = Transport::builder().tls_by_connector(true).no_proxy().build();
+    let alone = Transport::builder()
+        .tls_by_connector(true)
+        .no_proxy()
+        .build();
     assert_eq!(alone.unwrap_err().kind(), ErrorKind::Config);
     over(&network).tls_by_connector(true).build().unwrap();
 }
@@ -31,17 +37,30 @@ fn a_proxy_goes_with_no_connector_that_does_tls() {
 #[test]
 fn a_transports_debug_tells_no_credentials() {
     let network = Network::new();
-    for url in ["http://me:hunter2@proxy.test", "socks5://me:hunter2@proxy.test"] {
+    for url in [
+        "http://me:hunter2@proxy.test",
+        "socks5://me:hunter2@proxy.test",
+    ] {
         let builder = through(&network, url);
         let text = format!("{builder:?} {:#?}", builder.clone().build().unwrap());
         assert!(text.contains("proxy.test"), "{text}");
-        assert!(!text.contains("hunter2") && !text.contains("aHVudGVyMg"), "{text}");
+        assert!(
+            !text.contains("hunter2") && !text.contains("aHVudGVyMg"),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn what_is_no_proxy_is_refused() {
-    for url in ["ftp://p.test", "socks4://p.test", "", "http://", "http://p.test:0", "a b"] {
+    for url in [
+        "ftp://p.test",
+        "socks4://p.test",
+        "",
+        "http://",
+        "http://p.test:0",
+        "a b",
+    ] {
         let error = Proxy::all(url).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{url}");
     }
@@ -60,9 +79,13 @@ async fn in_an_environment_with_a_proxy() {
     fetch(&base.clone().build().unwrap(), get(A)).await.unwrap();
     assert_eq!(said(), (1, 0));
     let asked = base.proxies_from_env();
-    fetch(&asked.clone().build().unwrap(), get(A)).await.unwrap();
+    fetch(&asked.clone().build().unwrap(), get(A))
+        .await
+        .unwrap();
     assert_eq!(said(), (1, 1));
-    fetch(&asked.no_proxy().build().unwrap(), get(A)).await.unwrap();
+    fetch(&asked.no_proxy().build().unwrap(), get(A))
+        .await
+        .unwrap();
     assert_eq!(said(), (2, 1));
     // The default connector goes by it: to a proxy that nobody knows.
     let error = fetch(&Transport::default(), get(A)).await.unwrap_err();
@@ -85,12 +108,25 @@ async fn in_an_environment_with_what_is_no_proxy() {
 #[test]
 fn the_environment_counts_unless_told_otherwise() {
     for (test, value) in [
-        ("identity::in_an_environment_with_a_proxy", "http://proxy.test:3128"),
-        ("identity::in_an_environment_with_what_is_no_proxy", "gopher://proxy.test"),
+        (
+            "identity::in_an_environment_with_a_proxy",
+            "http://proxy.test:3128",
+        ),
+        (
+            "identity::in_an_environment_with_what_is_no_proxy",
+            "gopher://proxy.test",
+        ),
     ] {
         let mut run = Command::new(std::env::current_exe().unwrap());
         run.args(["--exact", test, "--ignored"]);
-        for name in ["HTTP_PROXY", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "REQUEST_METHOD"] {
+        for name in [
+            "HTTP_PROXY",
+            "ALL_PROXY",
+            "all_proxy",
+            "NO_PROXY",
+            "no_proxy",
+            "REQUEST_METHOD",
+        ] {
             run.env_remove(name);
         }
         let run = run.env("http_proxy", value).output().unwrap();

@@ -3,9 +3,10 @@
 mod faults;
 mod forward;
 mod identity;
-mod tunnel;
+mod resolving;
 #[path = "../support/mod.rs"]
 mod support;
+mod tunnel;
 
 use standpipe_test::memory::Network;
 use standpipe_transport::{Proxy, TransportBuilder};

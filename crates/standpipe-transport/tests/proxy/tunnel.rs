@@ -30,7 +30,14 @@ async fn tls_and_http2_work_inside_a_tunnel() {
             let response = head_of(&transport, get(URL)).await.unwrap();
             let h2 = response.version() == Version::HTTP_2;
             assert_eq!(h2, alpn == b"h2");
-            assert!(response.body().connection_info().unwrap().tls_time.is_some());
+            assert!(
+                response
+                    .body()
+                    .connection_info()
+                    .unwrap()
+                    .tls_time
+                    .is_some()
+            );
             assert_eq!(read(response).await.unwrap(), "/path");
         }
         assert_eq!(server.stats().requests_per_connection, [3]);
@@ -44,10 +51,14 @@ async fn tls_and_http2_work_inside_a_tunnel() {
 async fn the_settings_of_tls_hold_inside_a_tunnel() {
     let (network, ca) = (Network::new(), Ca::new());
     let wanting = ca.server_config_requiring_client_certificate(&["real.test"], &[b"http/1.1"]);
-    let _server = echoing().tls(wanting).start_on(network.listen("a.test:443"));
+    let _server = echoing()
+        .tls(wanting)
+        .start_on(network.listen("a.test:443"));
     let _proxy = HttpProxy::start(&network, PROXY);
     let (chain, key) = ca.client_certificate();
-    let tls = trusting(&ca).server_name("real.test").client_certificate(chain, key);
+    let tls = trusting(&ca)
+        .server_name("real.test")
+        .client_certificate(chain, key);
     let transport = through(&network, "http://proxy.test:3128").tls(tls);
     let transport = transport.build().unwrap();
     fetch(&transport, get(URL)).await.unwrap();
@@ -123,7 +134,9 @@ async fn a_proxy_is_shown_no_client_certificate() {
     let (chain, key) = ca.client_certificate();
     let tls = trusting(&ca).client_certificate(chain, key);
     let transport = through(&network, "https://proxy.test:3128").tls(tls);
-    let error = fetch(&transport.build().unwrap(), get(URL)).await.unwrap_err();
+    let error = fetch(&transport.build().unwrap(), get(URL))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), standpipe_core::ErrorKind::Proxy);
     assert!(proxy.heads().is_empty());
 }
@@ -151,7 +164,10 @@ async fn socks_leads_to_http_and_https() {
     let transport = through(&network, "socks5h://me:secret@proxy.test");
     let transport = transport.tls(trusting(&ca)).build().unwrap();
     assert_eq!(fetch(&transport, get(URL)).await.unwrap(), "/path");
-    assert_eq!(fetch(&transport, get("http://a.test/p")).await.unwrap(), "/p");
+    assert_eq!(
+        fetch(&transport, get("http://a.test/p")).await.unwrap(),
+        "/p"
+    );
     assert_eq!(proxy.targets(), ["a.test:443", "a.test:80"]);
 }
 
@@ -192,7 +208,10 @@ async fn what_follows_the_proxys_answer_at_once_belongs_to_the_tunnel() {
     assert!(preface.starts_with(b"PRI * HTTP/2.0"));
     settle().await;
     let _ = peer.read_exact_body(1).await.unwrap();
-    let acknowledged = peer.surplus().windows(9).any(|f| f == [0, 0, 0, 4, 1, 0, 0, 0, 0]);
+    let acknowledged = peer
+        .surplus()
+        .windows(9)
+        .any(|f| f == [0, 0, 0, 4, 1, 0, 0, 0, 0]);
     assert!(acknowledged, "{:?}", peer.surplus());
     assert_eq!(stats(&transport).active, 1);
     sent.abort();
@@ -237,4 +256,31 @@ async fn a_transport_dropped_while_the_proxy_thinks_closes_the_connection() {
     drop(transport);
     peer.closed().await;
     network.all_closed().await;
+}
+
+/// As proxies of all ages do it (RFC 9110, 9.3.6: fields of framing count for nothing here).
+#[tokio::test(start_paused = true)]
+async fn an_answer_with_any_framing_opens_a_tunnel() {
+    for answer in [
+        "HTTP/1.0 200 Connection established\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+    ] {
+        let network = Network::new();
+        let listener = network.listen(PROXY);
+        let transport = through(&network, "http://proxy.test:3128").build().unwrap();
+        let sent = send(&transport, get(URL));
+        let mut peer = accept(&listener).await;
+        peer.read_head().await.unwrap();
+        peer.write(answer).await.unwrap();
+        let greeting = peer.read_exact_body(5).await;
+        assert_eq!(
+            greeting.unwrap()[0],
+            0x16,
+            "the greeting of TLS after {answer}"
+        );
+        sent.abort();
+    }
 }
