@@ -213,8 +213,10 @@ impl Dial {
 /// A proxy that could not be reached. What this machine lacks is still that, and a clock that ran
 /// out is still one.
 fn unreachable(server: &ProxyServer, error: Error) -> Error {
-    if error.kind().is_local() || error.kind().is_timeout() {
-        return error;
+    let kind = error.kind();
+    if kind.is_local() || kind.is_timeout() {
+        let outer = Error::new(kind).with_message(format!("on the way to {server}"));
+        return outer.with_source(error);
     }
     proxy::failed(server, "could not be reached").with_source(error)
 }

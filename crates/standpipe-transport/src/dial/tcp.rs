@@ -30,10 +30,17 @@ impl Tcp {
     /// `bound`, which began with all of `limit` left. Those that are tried one after the other share it.
     pub(crate) async fn connect(
         &self,
-        addresses: Vec<SocketAddr>,
+        mut addresses: Vec<SocketAddr>,
         limit: Option<Duration>,
         bound: Bound,
     ) -> Result<Connected, Error> {
+        if let Some(local) = self.config.local_address {
+            addresses.retain(|address| address.is_ipv4() == local.is_ipv4());
+            if addresses.is_empty() {
+                let error = Error::new(ErrorKind::LocalConnect);
+                return Err(error.with_message(format!("no address can be reached from {local}")));
+            }
+        }
         let tried = tried(&addresses);
         let connector = erase(self.connector(addresses, limit));
         let connecting = async {

@@ -220,6 +220,28 @@ mod tests {
         }
     }
 
+    /// PRX-03, STALE-09
+    #[test]
+    fn a_proxy_that_forwards_gets_the_absolute_form_and_its_credentials() {
+        let proxy = ProxyServer::parse("http://me:secret@proxy.test").unwrap();
+        for uri in [
+            "http://EXAMPLE.com:8080/a?b",
+            "http://else.where/a?b",
+            "/a?b",
+        ] {
+            let (sent, taken) = prepare(request(uri), &origin(), Some(&proxy), false, None, None);
+            assert_eq!(sent.uri(), "http://example.com:8080/a?b");
+            assert_eq!(sent.headers()[HOST], "example.com:8080");
+            let authorization = sent.headers().get(PROXY_AUTHORIZATION);
+            assert_eq!(authorization, proxy.authorization());
+            let (back, _) = restore(sent, taken);
+            assert!(back.headers().is_empty());
+            if uri.starts_with("http") {
+                assert_eq!(back.uri(), &uri.parse::<Uri>().unwrap());
+            }
+        }
+    }
+
     /// SMG-02
     #[test]
     fn a_content_length_that_contradicts_the_body_is_refused() {

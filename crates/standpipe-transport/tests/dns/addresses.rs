@@ -141,17 +141,20 @@ async fn a_winner_whose_tls_fails_is_a_tls_error_and_its_place_is_free() {
     assert_eq!((stats.dialing, stats.active, stats.idle), (0, 0, 0));
 }
 
-/// RES-02: an address that this machine does not have.
+/// RES-02: an address that this machine does not have, or of the other family.
 #[tokio::test(start_paused = true)]
 async fn no_address_to_connect_from_is_a_want_of_this_machines() {
     let address = serve("127.0.0.1:0").await;
-    let elsewhere = "192.0.2.1".parse().unwrap();
-    let transport = untimed().resolver(resolving_to(&[address]));
-    let transport = transport.local_address(Some(elsewhere)).build().unwrap();
-    let error = fetch(&transport, get(A)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::LocalConnect, "{error:?}");
-    assert!(error.kind().is_local() && error.is_connect());
-    assert_eq!(error.request_sent(), RequestSent::No);
+    for elsewhere in ["192.0.2.1", "::1"] {
+        let transport = untimed().resolver(resolving_to(&[address]));
+        let transport = transport.local_address(elsewhere.parse().ok());
+        let error = fetch(&transport.build().unwrap(), get(A))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::LocalConnect, "{error:?}");
+        assert!(error.kind().is_local() && error.is_connect());
+        assert_eq!(error.request_sent(), RequestSent::No);
+    }
 }
 
 #[tokio::test(start_paused = true)]

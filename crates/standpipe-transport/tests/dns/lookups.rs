@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use standpipe_core::{ErrorKind, Phase, RequestSent};
-use standpipe_transport::Name;
+use standpipe_transport::{Name, TlsConfig};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::support::{
-    A, Polled, answer_to, failure_of, fetch, get, head_of, send, settle, stats, until,
+    A, Polled, answer_to, failure_of, fetch, get, head_of, pass, send, settle, stats, until,
 };
 use crate::{answering, resolving_to, serve, untimed};
 
@@ -68,6 +68,35 @@ async fn a_lookup_has_a_limit_of_its_own_and_is_not_joined_after_it() {
         assert_eq!(error.phase(), Some(Phase::Dial));
         assert_eq!(begun.elapsed(), LIMIT);
         assert_eq!(asked.load(Ordering::SeqCst), n);
+    }
+}
+
+/// DNS-07
+#[tokio::test(start_paused = true)]
+async fn a_lookup_that_has_hung_for_one_is_not_joined_by_the_next() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let resolver = tower::service_fn(move |_: Name| {
+        count.fetch_add(1, Ordering::SeqCst);
+        std::future::pending::<io::Result<std::vec::IntoIter<_>>>()
+    });
+    let transport = untimed().dns_timeout(Some(LIMIT)).resolver(resolver);
+    let transport = transport.build().unwrap();
+    // Pools of their own, with one resolver.
+    let other = || transport.with_tls(TlsConfig::default());
+    let first = send(&transport, get(A));
+    settle().await;
+    pass(LIMIT / 2).await;
+    let second = send(&other(), get(A));
+    settle().await;
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    pass(LIMIT / 2).await;
+    assert!(first.is_finished() && !second.is_finished());
+    let third = send(&other(), get(A));
+    settle().await;
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    for sent in [first, second, third] {
+        assert_eq!(failure_of(sent).await.kind(), ErrorKind::DnsTimeout);
     }
 }
 
