@@ -4,7 +4,7 @@ mod fault;
 mod filter;
 mod lookups;
 mod resolver;
-#[cfg(test)]
+#[cfg(all(test, not(standpipe_loom)))]
 mod tests;
 
 use std::net::{IpAddr, SocketAddr};
@@ -76,7 +76,10 @@ pub(crate) async fn resolve(
 ///
 /// As a dial's first phase. [`Config`](ErrorKind::Config) where a connector of the user's own
 /// resolves the names.
-#[cfg_attr(not(test), expect(dead_code, reason = "the pool asks for it"))]
+#[cfg_attr(
+    not(all(test, not(standpipe_loom))),
+    expect(dead_code, reason = "the pool asks for it")
+)]
 pub(crate) async fn addresses_of(
     config: &DialConfig,
     origin: &Origin,
