@@ -18,7 +18,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::support::{
     accept, answer_to, echoing, failure_of, fetch, get, head_of, over, secs, send, settle, stats,
-    trusting,
+    trusting, until,
 };
 
 const URL: &str = "https://a.test/";
@@ -255,6 +255,28 @@ async fn any_certificate_is_accepted_where_that_was_asked_for_and_a_warning_is_l
     for _ in 0..2 {
         fetch(&transport, get(URL)).await.unwrap();
         assert_eq!(warnings.0.load(Ordering::Relaxed), 1, "once");
+    }
+}
+
+/// CAN-03
+#[tokio::test(start_paused = true)]
+async fn a_request_dropped_during_the_handshakes_leaves_a_connection_to_the_next_one() {
+    for alpn in [H1, H2] {
+        let (network, ca) = (Network::new(), Ca::new());
+        let listener = network.listen("a.test:443");
+        let acceptor = TlsAcceptor::from(ca.server_config(&["a.test"], &[alpn]));
+        let transport = with(&network, trusting(&ca));
+        // The server has its greeting and does not answer yet.
+        let sent = send(&transport, get(URL));
+        let stream = listener.accept().await;
+        settle().await;
+        sent.abort();
+        settle().await;
+        let dialing = stats(&transport);
+        assert_eq!((dialing.dialing, dialing.waiting), (1, 0));
+        let _stream = acceptor.accept(stream).await.unwrap();
+        until(|| stats(&transport).idle == 1).await;
+        assert_eq!((stats(&transport).dialing, network.dials()), (0, 1));
     }
 }
 

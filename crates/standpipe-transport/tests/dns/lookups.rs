@@ -288,3 +288,40 @@ async fn the_systems_resolver_knows_this_machine() {
             .is_some()
     );
 }
+
+/// DNS-07: many who ask at once on several threads, half of whom go away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn lookups_that_many_threads_share_all_end() {
+    let address = serve("127.0.0.1:0").await;
+    let resolver = tower::service_fn(move |name: Name| async move {
+        for _ in 0..name.as_str().len() {
+            tokio::task::yield_now().await;
+        }
+        io::Result::Ok(vec![address].into_iter())
+    });
+    let transport = untimed().resolver(resolver).max_connections_per_host(4);
+    let transport = transport.max_idle_per_host(0).build().unwrap();
+    let mut asking = tokio::task::JoinSet::new();
+    for n in 0..400 {
+        // Pools of their own, with one resolver.
+        let transport = transport.with_tls(TlsConfig::default());
+        let url = format!("http://{}.test/", "a".repeat(1 + n % 7));
+        asking.spawn(async move {
+            let mut request = std::pin::pin!(fetch(&transport, get(&url)));
+            for _ in 0..n % 5 {
+                tokio::select! {
+                    biased;
+                    answer = &mut request => return drop(answer.unwrap()),
+                    () = tokio::task::yield_now() => {}
+                }
+            }
+            if n % 2 == 0 {
+                request.await.unwrap();
+            }
+        });
+    }
+    while let Some(ended) = asking.join_next().await {
+        ended.unwrap();
+    }
+    fetch(&transport, get(A)).await.unwrap();
+}
