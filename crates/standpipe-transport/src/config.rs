@@ -165,7 +165,8 @@ impl Default for Http2Config {
 pub struct Http1Config {
     /// The largest response head, in bytes. Default 64 KiB.
     pub max_head_size: usize,
-    /// The most header fields of a response. Default 128.
+    /// The most header fields of a response. Default 100, which is hyper's own limit: any other one
+    /// costs some 2,000 instructions and, when larger, an allocation with each response.
     pub max_headers: usize,
 }
 
@@ -173,7 +174,7 @@ impl Default for Http1Config {
     fn default() -> Self {
         Self {
             max_head_size: 64 * 1024,
-            max_headers: 128,
+            max_headers: 100,
         }
     }
 }

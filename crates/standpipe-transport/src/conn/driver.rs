@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use standpipe_core::{Deadline, Error, ErrorKind, Phase, RequestSent};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
+use super::timer::Timer;
 use super::{Channel, ConnMeta};
 use crate::pool::{OriginPool, Sharing, Sweep};
 
@@ -65,8 +66,14 @@ pub(crate) struct Driver<C, L> {
     limit: L,
     fresh: Option<(Channel, DialGuard)>,
     end: End,
-    idle: Option<(Duration, Pin<Box<Sleep>>)>,
-    lifetime: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
+    idle_timeout: Option<Duration>,
+    /// When to ask whether the connection has idled for too long.
+    idle_at: Option<Instant>,
+    lifetime_at: Option<Instant>,
+    /// When the first of its requests gives up.
+    requests_at: Option<Instant>,
+    registered: bool,
     stream_limit: Option<usize>,
 }
 
@@ -79,6 +86,7 @@ struct End {
 impl Drop for End {
     fn drop(&mut self) {
         self.meta.retire();
+        self.meta.clocks.end();
         if let Some(pool) = self.pool.upgrade() {
             pool.driver_ended(self.meta.id());
         }
@@ -101,7 +109,6 @@ where
     ) -> Self {
         let now = Instant::now();
         let at = |timeout| Deadline::after_instant(now, timeout).instant();
-        let sleep = |timeout| Box::pin(tokio::time::sleep_until(at(timeout)));
         Self {
             connection: Box::pin(connection),
             limit,
@@ -110,8 +117,12 @@ where
                 meta: Arc::clone(&channel.meta),
             },
             fresh: Some((channel, guard)),
-            idle: idle_timeout.map(|timeout| (timeout, sleep(timeout))),
-            lifetime: lifetime.map(sleep),
+            timer: Timer::default(),
+            idle_timeout,
+            idle_at: idle_timeout.map(at),
+            lifetime_at: lifetime.map(at),
+            requests_at: None,
+            registered: false,
             stream_limit: None,
         }
     }
@@ -173,30 +184,48 @@ where
     /// Whether a clock changed something, so that the connection must be polled again.
     fn poll_clocks(&mut self, cx: &mut Context<'_>) -> bool {
         let mut changed = false;
-        if let Some(lifetime) = &mut self.lifetime
-            && lifetime.as_mut().poll(cx).is_ready()
-        {
-            self.lifetime = None;
-            self.end.meta.retire();
-            if let Some(pool) = self.end.pool.upgrade() {
-                pool.retire(self.end.meta.id());
+        loop {
+            if self.end.meta.clocks.has_moved() {
+                self.requests_at = self.end.meta.clocks.armed();
             }
-            changed = true;
-        }
-        let Some((timeout, clock)) = &mut self.idle else {
-            return changed;
-        };
-        while clock.as_mut().poll(cx).is_ready() {
-            let pool = self.end.pool.upgrade();
-            match pool.map(|pool| pool.sweep(self.end.meta.id(), *timeout)) {
-                Some(Sweep::CheckAt(at)) => clock.as_mut().reset(at),
-                Some(Sweep::Expired) | None => {
-                    self.idle = None;
-                    return true;
-                }
+            let times = [self.idle_at, self.lifetime_at, self.requests_at];
+            let next = times.into_iter().flatten().min();
+            if !self.timer.poll(next, cx) {
+                return changed;
+            }
+            // The timer has said that `next` has come, whatever the clock says.
+            let now = Instant::now().max(next.unwrap_or_else(Instant::now));
+            let has_come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+            if has_come(self.requests_at) {
+                self.requests_at = self.end.meta.clocks.ring(now);
+            }
+            if has_come(self.lifetime_at) {
+                self.lifetime_at = None;
+                self.retire();
+                changed = true;
+            }
+            if has_come(self.idle_at) {
+                self.idle_at = self.sweep();
+                changed |= self.idle_at.is_none();
             }
         }
-        changed
+    }
+
+    fn retire(&self) {
+        self.end.meta.retire();
+        if let Some(pool) = self.end.pool.upgrade() {
+            pool.retire(self.end.meta.id());
+        }
+    }
+
+    /// When to ask again whether the connection has idled for too long, unless it has.
+    fn sweep(&self) -> Option<Instant> {
+        let timeout = self.idle_timeout?;
+        let pool = self.end.pool.upgrade()?;
+        match pool.sweep(self.end.meta.id(), timeout) {
+            Sweep::CheckAt(at) => Some(at),
+            Sweep::Expired => None,
+        }
     }
 }
 
@@ -210,7 +239,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         loop {
-            this.end.meta.driver().register(cx.waker());
+            if !this.registered {
+                // It is a task's root, and so always woken by the same waker.
+                this.registered = true;
+                this.end.meta.driver().register(cx.waker());
+            }
             if this.end.meta.is_closing() || this.connection.as_mut().poll(cx).is_ready() {
                 this.fail_if_fresh();
                 return Poll::Ready(());

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use atomic_waker::AtomicWaker;
 use standpipe_core::sync::Mutex;
 use standpipe_core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use standpipe_core::{ConnectionFacts, ConnectionInfo, Error};
 
 use super::DialGuard;
+use super::clocks::Clocks;
+use super::wake::TaskWaker;
 
 /// Why a connection ended, where it is us who know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +54,9 @@ pub(crate) struct ConnMeta {
     suspect: AtomicU64,
     fault: AtomicU8,
     io_state: Mutex<IoState>,
-    driver: AtomicWaker,
-    io: AtomicWaker,
+    pub(crate) clocks: Clocks,
+    driver: TaskWaker,
+    io: TaskWaker,
 }
 
 impl ConnMeta {
@@ -73,8 +75,9 @@ impl ConnMeta {
             suspect: AtomicU64::new(TRUSTED),
             fault: AtomicU8::new(Fault::None as u8),
             io_state: Mutex::default(),
-            driver: AtomicWaker::new(),
-            io: AtomicWaker::new(),
+            clocks: Clocks::default(),
+            driver: TaskWaker::default(),
+            io: TaskWaker::default(),
         }
     }
 
@@ -195,11 +198,11 @@ impl ConnMeta {
 
     // ---- the driver ----
 
-    pub(crate) fn driver(&self) -> &AtomicWaker {
+    pub(crate) fn driver(&self) -> &TaskWaker {
         &self.driver
     }
 
-    pub(crate) fn io(&self) -> &AtomicWaker {
+    pub(crate) fn io(&self) -> &TaskWaker {
         &self.io
     }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::open::Opened;
 use super::{Bound, Dial};
+use crate::config::Http1Config;
 use crate::conn::{Channel, ConnMeta, DialGuard, Driver, PooledIo};
 use crate::exchange::SendBody;
 use crate::pool::Slot;
@@ -77,9 +78,12 @@ impl Dial {
     fn http1(&self) -> http1::Builder {
         let config = &self.config.http1;
         let mut builder = http1::Builder::new();
-        builder
-            .max_headers(config.max_headers)
-            .max_header_size(config.max_head_size);
+        builder.max_header_size(config.max_head_size);
+        let hypers_own = Http1Config::default().max_headers;
+        if config.max_headers != hypers_own {
+            // Once it is set, hyper fills its scratch space anew for each response.
+            builder.max_headers(config.max_headers);
+        }
         builder
     }
 

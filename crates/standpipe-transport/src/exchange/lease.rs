@@ -3,9 +3,10 @@ use std::task::{Context, Poll};
 
 use http::Request;
 use standpipe_core::sync::Mutex;
+use tokio::time::Instant;
 
 use super::SendBody;
-use crate::conn::{Channel, ConnMeta, SendResult};
+use crate::conn::{Alarm, Channel, ConnMeta, SendResult, Set};
 use crate::pool::{Handle, OriginPool};
 
 /// The use of one connection, or of one stream, by one request.
@@ -19,6 +20,8 @@ pub(crate) struct Lease {
     uses_before: u64,
     read_before: u64,
     written_before: u64,
+    /// While the head is waited for.
+    alarm: Option<Alarm>,
 }
 
 impl Lease {
@@ -30,6 +33,7 @@ impl Lease {
             read_before: channel.meta.bytes_read(),
             written_before: channel.meta.bytes_written(),
             channel: Some(channel),
+            alarm: None,
             pool,
         }
     }
@@ -75,6 +79,34 @@ impl Lease {
         }
     }
 
+    /// Has the connection's driver wake the request behind `cx` at `at`; false when there is no
+    /// driver any more.
+    pub(crate) fn set_alarm(&mut self, at: Instant, cx: &Context<'_>) -> bool {
+        let meta = self.meta();
+        self.alarm = match meta.clocks.set(at, cx) {
+            Set::Noted(alarm) => Some(alarm),
+            Set::Sooner(alarm) => {
+                meta.driver().wake();
+                Some(alarm)
+            }
+            Set::NoDriver => None,
+        };
+        self.alarm.is_some()
+    }
+
+    /// The same alarm, for the task behind `cx`; false when it has rung or never will.
+    pub(crate) fn renew_alarm(&self, cx: &Context<'_>) -> bool {
+        let clocks = &self.meta().clocks;
+        self.alarm.is_some_and(|alarm| clocks.renew(alarm, cx))
+    }
+
+    /// The alarm is needed no more.
+    pub(crate) fn disarm(&mut self) {
+        if let Some(alarm) = self.alarm.take() {
+            self.meta().clocks.clear(alarm);
+        }
+    }
+
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SendResult> {
         let channel = self.channel.as_mut().expect("a lease that has not ended");
         channel.poll(cx)
@@ -107,6 +139,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if self.channel.is_some() {
+            self.disarm();
+        }
         if let Some(mut channel) = self.channel.take() {
             channel.cancel();
             self.pool.discard(channel);

@@ -1,5 +1,7 @@
 //! One request on its way: from the queue to the end of the response body.
 
+mod accepted;
+mod acquiring;
 mod fault;
 mod future;
 mod lease;

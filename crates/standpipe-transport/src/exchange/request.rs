@@ -78,12 +78,10 @@ pub(crate) fn prepare(
     hold: Option<Arc<Hold>>,
 ) -> (Request<SendBody>, Taken) {
     let (mut head, body) = request.into_parts();
-    let version = head.version;
-    let mut uri = std::mem::take(&mut head.uri).into_parts();
     let mut taken = Taken {
         scheme: None,
         authority: None,
-        version,
+        version: head.version,
         added_host: false,
         added_authorization: false,
     };
@@ -94,36 +92,43 @@ pub(crate) fn prepare(
         }
         Some(proxy) => taken.added_authorization = authorize(&mut head.headers, proxy),
     }
-    uri.path_and_query.get_or_insert_with(root);
     if shared {
         head.version = Version::HTTP_2;
-        if uri.authority.is_none() {
-            // A request for this origin that was given as a path alone.
-            let full = origin.to_uri().into_parts();
-            uri.scheme = full.scheme;
-            uri.authority = full.authority;
+        if head.uri.authority().is_none() || head.uri.path().is_empty() {
+            head.uri = absolute(head.uri, origin);
         }
     } else {
         if head.version != Version::HTTP_10 {
             head.version = Version::HTTP_11;
         }
-        if !head.headers.contains_key(HOST) {
+        if head.headers.is_empty() || !head.headers.contains_key(HOST) {
             head.headers.insert(HOST, origin.host_header().clone());
             taken.added_host = true;
         }
-        taken.scheme = uri.scheme.take();
-        taken.authority = uri.authority.take();
+        let uri = std::mem::take(&mut head.uri).into_parts();
+        taken.scheme = uri.scheme;
+        taken.authority = uri.authority;
+        head.uri = uri.path_and_query.map_or_else(Uri::default, Uri::from);
         if forward.is_some() {
             // The proxy goes where this says, so it is this origin, however the URL was written.
-            let full = origin.to_uri().into_parts();
-            uri.scheme = full.scheme;
-            uri.authority = full.authority;
+            head.uri = absolute(std::mem::take(&mut head.uri), origin);
         }
     }
-    // Parts of a URI, less scheme and authority or with both, are a URI.
-    head.uri = Uri::from_parts(uri).unwrap_or_default();
     let body = SendBody::new(body, declared, hold);
     (Request::from_parts(head, body), taken)
+}
+
+/// A URI with all its parts, of a request for `origin` that may have been given as a path alone.
+fn absolute(uri: Uri, origin: &Origin) -> Uri {
+    let mut uri = uri.into_parts();
+    if uri.authority.is_none() {
+        let full = origin.to_uri().into_parts();
+        uri.scheme = full.scheme;
+        uri.authority = full.authority;
+    }
+    uri.path_and_query.get_or_insert_with(root);
+    // All three parts are a URI.
+    Uri::from_parts(uri).unwrap_or_default()
 }
 
 /// The request as it was before [`prepare`], and the declared length.

@@ -9,28 +9,43 @@ use standpipe_core::{Body, Error, ErrorKind, Phase, RequestSent};
 use super::lease::Hold;
 
 /// A request body as hyper gets it: held to the length that its head declares.
-#[derive(Debug)]
+///
+/// One word, nothing for an empty body: hyper moves a request a dozen times on its way to the
+/// connection, and what makes it longer is paid for each time.
+#[derive(Debug, Default)]
 pub(crate) struct SendBody {
+    inner: Option<Box<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
     body: Body,
     /// Bytes still to come, where the head declares a length for a body that has none of its own.
     declared: Option<u64>,
     /// Keeps the lease while the upload outlives the response.
-    hold: Option<Arc<Hold>>,
+    _hold: Option<Arc<Hold>>,
 }
 
 impl SendBody {
     pub(crate) fn new(body: Body, declared: Option<u64>, hold: Option<Arc<Hold>>) -> Self {
+        if body.is_end_stream() && declared.is_none() && hold.is_none() {
+            return Self::default();
+        }
         Self {
-            body,
-            declared,
-            hold,
+            inner: Some(Box::new(Inner {
+                body,
+                declared,
+                _hold: hold,
+            })),
         }
     }
 
     /// The body again, when hyper gave it back unread, and the length it was held to.
     pub(crate) fn into_parts(self) -> (Body, Option<u64>) {
-        drop(self.hold);
-        (self.body, self.declared)
+        match self.inner {
+            Some(inner) => (inner.body, inner.declared),
+            None => (Body::empty(), None),
+        }
     }
 }
 
@@ -42,9 +57,11 @@ impl HttpBody for SendBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let this = self.get_mut();
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        let Some(left) = &mut this.declared else {
+        let Some(inner) = &mut self.get_mut().inner else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(&mut inner.body).poll_frame(cx));
+        let Some(left) = &mut inner.declared else {
             return Poll::Ready(frame);
         };
         let length = match &frame {
@@ -62,13 +79,18 @@ impl HttpBody for SendBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream() && self.declared.is_none_or(|left| left == 0)
+        self.inner.as_ref().is_none_or(|inner| {
+            inner.body.is_end_stream() && inner.declared.is_none_or(|left| left == 0)
+        })
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.declared {
-            Some(left) => SizeHint::with_exact(left),
-            None => self.body.size_hint(),
+        match &self.inner {
+            None => SizeHint::with_exact(0),
+            Some(inner) => match inner.declared {
+                Some(left) => SizeHint::with_exact(left),
+                None => inner.body.size_hint(),
+            },
         }
     }
 }

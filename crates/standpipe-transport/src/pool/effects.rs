@@ -37,3 +37,16 @@ impl<C, P> Default for Effects<C, P> {
         }
     }
 }
+
+impl<C, P> Effects<C, P> {
+    /// Whether there is nothing to do but to note how many connections idle.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.wake.is_empty()
+            && self.close.is_empty()
+            && self.release.is_empty()
+            && self.withdraw.is_empty()
+            && self.ask == 0
+            && self.list.is_none()
+    }
+}

@@ -55,7 +55,7 @@ impl OriginPool {
     pub(crate) fn checkout(self: &Arc<Self>) -> Option<Channel> {
         let mut fx = Fx::default();
         let channel = self.state.lock().checkout(&mut fx);
-        if channel.is_some() && fx.close.is_empty() {
+        if channel.is_some() && fx.is_quiet() {
             // The common case: one connection went from idle to active, nothing else changed.
             self.shared.index.add(fx.idle_change);
             return channel;
@@ -105,7 +105,14 @@ impl OriginPool {
             return;
         }
         let now = Instant::now();
-        self.with(|state, fx| state.put_back(channel, now, fx));
+        let mut fx = Fx::default();
+        self.state.lock().put_back(channel, now, &mut fx);
+        if fx.is_quiet() {
+            // The common case: one connection went from active to idle, nothing else changed.
+            self.shared.index.add(fx.idle_change);
+        } else {
+            self.apply(fx);
+        }
         self.shared.rebalance();
     }
 
