@@ -31,7 +31,10 @@ pub struct ConnectionFacts {
     pub local: Option<SocketAddr>,
     /// When it was ready for its first request.
     pub opened: Instant,
-    /// How long the connector took: the name, TCP and any proxy.
+    /// How long resolving the name took; `None` where nothing was resolved, or by the connector as
+    /// a part of its own time.
+    pub dns_time: Option<Duration>,
+    /// How long the connector took: TCP, and any proxy.
     pub connect_time: Duration,
     /// How long the TLS handshake took; `None` without TLS.
     pub tls_time: Option<Duration>,
@@ -46,6 +49,7 @@ impl ConnectionFacts {
             peer: None,
             local: None,
             opened,
+            dns_time: None,
             connect_time: Duration::ZERO,
             tls_time: None,
         }

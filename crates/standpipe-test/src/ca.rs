@@ -1,12 +1,16 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber, date_time_ymd,
 };
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer,
+};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
@@ -57,6 +61,38 @@ impl Ca {
         )
     }
 
+    /// A certificate for a server of the given names that expired long ago.
+    ///
+    /// # Panics
+    ///
+    /// As [`issue`](Ca::issue).
+    pub fn issue_expired(&self, names: &[&str]) -> Leaf {
+        let mut params = params("standpipe-test server", names);
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 1, 1);
+        self.sign(params, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// A list of revoked certificates, signed by this authority: those of `leaves`.
+    pub fn revoke(&self, leaves: &[&Leaf]) -> CertificateRevocationListDer<'static> {
+        let revoked = |leaf: &&Leaf| RevokedCertParams {
+            serial_number: leaf.serial.clone(),
+            revocation_time: date_time_ymd(2024, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2024, 1, 1),
+            next_update: date_time_ymd(4096, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: leaves.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&self.issuer).expect("a signed list");
+        list.der().clone()
+    }
+
     /// A TLS configuration for a server of the given names, which speaks the protocols of `alpn`
     /// in the order of its preference; with none, it does no ALPN.
     ///
@@ -64,13 +100,7 @@ impl Ca {
     ///
     /// As [`issue`](Ca::issue).
     pub fn server_config(&self, names: &[&str], alpn: &[&[u8]]) -> Arc<ServerConfig> {
-        let leaf = self.issue(names);
-        let config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .expect("ring knows the default versions")
-            .with_no_client_auth()
-            .with_single_cert(leaf.chain_der(), leaf.key_der());
-        finish(config, alpn)
+        self.issue(names).server_config(alpn)
     }
 
     /// As [`server_config`](Ca::server_config), for a server that refuses clients without a
@@ -123,6 +153,9 @@ impl Ca {
     }
 
     fn sign(&self, mut params: CertificateParams, usage: ExtendedKeyUsagePurpose) -> Leaf {
+        // Given here, and not left to be made up, so that the certificate can be revoked by it.
+        let serial = next_serial();
+        params.serial_number = Some(serial.clone());
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![usage];
@@ -130,7 +163,11 @@ impl Ca {
         let certificate = params
             .signed_by(&key, &self.issuer)
             .expect("a signed certificate");
-        Leaf { certificate, key }
+        Leaf {
+            certificate,
+            key,
+            serial,
+        }
     }
 }
 
@@ -144,6 +181,7 @@ impl fmt::Debug for Ca {
 pub struct Leaf {
     certificate: rcgen::Certificate,
     key: KeyPair,
+    serial: SerialNumber,
 }
 
 impl Leaf {
@@ -160,6 +198,17 @@ impl Leaf {
     /// The chain that a server sends: the certificate alone, since the root has signed it.
     pub fn chain_der(&self) -> Vec<CertificateDer<'static>> {
         vec![self.certificate.der().clone()]
+    }
+
+    /// A TLS configuration for a server that shows this certificate; else as
+    /// [`Ca::server_config`].
+    pub fn server_config(&self, alpn: &[&[u8]]) -> Arc<ServerConfig> {
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("ring knows the default versions")
+            .with_no_client_auth()
+            .with_single_cert(self.chain_der(), self.key_der());
+        finish(config, alpn)
     }
 
     /// The private key.
@@ -181,6 +230,12 @@ fn params(common_name: &str, names: &[&str]) -> CertificateParams {
         .distinguished_name
         .push(DnType::CommonName, common_name);
     params
+}
+
+/// A number that no other certificate of the process has.
+fn next_serial() -> SerialNumber {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    SerialNumber::from(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn key() -> KeyPair {

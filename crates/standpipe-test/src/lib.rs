@@ -11,6 +11,8 @@ pub mod memory;
 mod peer;
 mod probe;
 #[cfg(feature = "server")]
+pub mod proxy;
+#[cfg(feature = "server")]
 mod server;
 
 #[cfg(feature = "server")]

@@ -1,12 +1,17 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use standpipe_core::{Error, ErrorKind, Phase};
+use hyper_util::client::legacy::connect::dns::GaiResolver;
+use standpipe_core::{Error, Origin};
 
+use crate::check;
 use crate::config::{Http1Config, Http2Config, PhaseTimeouts, PoolLimits, Protocol, TcpConfig};
-use crate::connect::{self, BoxConnector, Connector};
+use crate::connect::{self, BoxConnector, Connector, Way};
+use crate::dial::Tcp;
+use crate::dns::{self, AddressFilter, BoxResolver, Lookups, Resolver};
 use crate::key::DialConfig;
+use crate::proxy::{Choice, Proxy};
 use crate::service::Transport;
 use crate::tls::{Tls, TlsConfig};
 
@@ -25,6 +30,9 @@ pub struct TransportBuilder {
     http2: Http2Config,
     connector: Option<BoxConnector>,
     tls_by_connector: bool,
+    resolver: Option<BoxResolver>,
+    filter: Option<AddressFilter>,
+    proxies: Choice,
 }
 
 macro_rules! setters {
@@ -73,8 +81,12 @@ impl TransportBuilder {
         max_lifetime: Option<Duration> => limits.max_lifetime;
         /// [`PoolLimits::max_requests_per_connection`].
         max_requests_per_connection: Option<u64> => limits.max_requests_per_connection;
+        /// [`PoolLimits::retire_on_dns_change`].
+        retire_on_dns_change: bool => limits.retire_on_dns_change;
         /// [`PhaseTimeouts::acquire`].
         acquire_timeout: Option<Duration> => timeouts.acquire;
+        /// [`PhaseTimeouts::dns`].
+        dns_timeout: Option<Duration> => timeouts.dns;
         /// [`PhaseTimeouts::connect`].
         connect_timeout: Option<Duration> => timeouts.connect;
         /// [`PhaseTimeouts::tls`].
@@ -89,11 +101,68 @@ impl TransportBuilder {
         local_address: Option<IpAddr> => tcp.local_address;
     }
 
-    /// Opens connections by `connector` in place of the default one; [`TcpConfig`] is the
-    /// default connector's and then of no effect.
+    /// Opens connections by `connector` in place of the default one. [`TcpConfig`] is the default
+    /// connector's and then of no effect; a resolver and an address filter are too, and are
+    /// therefore refused together with it. The environment's proxies do not count then, unless
+    /// [asked for](TransportBuilder::proxies_from_env).
     #[must_use]
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.connector = Some(connect::erase(connector));
+        self
+    }
+
+    /// Resolves names by `resolver`. Default: the system's `getaddrinfo`, on tokio's blocking threads.
+    ///
+    /// However many connections to one host are opened at a time, the resolver is asked once.
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolver) -> Self {
+        self.resolver = Some(dns::erase(resolver));
+        self
+    }
+
+    /// Connects to those addresses alone that `allows` returns true for; it is asked for each
+    /// address that was resolved for an origin and for those that URLs name, right before they
+    /// are connected to. Where none is left, the request fails with
+    /// [`AddressRefused`](standpipe_core::ErrorKind::AddressRefused).
+    ///
+    /// So a service that fetches URLs of others can be kept from its own network, whatever their
+    /// names resolve to. An origin whose name a proxy resolves is out of its reach; a proxy's own
+    /// address is not asked for. Redirects and connections of other pools are not its business: a
+    /// connection that was opened before is used again without asking.
+    #[must_use]
+    pub fn address_filter(
+        mut self,
+        allows: impl Fn(&Origin, &SocketAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.filter = Some(AddressFilter::new(allows));
+        self
+    }
+
+    /// Goes through `proxy` to the origins that it is for. Of several, the first one added that is
+    /// for an origin is taken; an origin that none is for is reached directly.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxies.add(proxy.into_rule());
+        self
+    }
+
+    /// Goes through the proxies that `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` name, in
+    /// upper or lower case, after any that were [added](TransportBuilder::proxy).
+    ///
+    /// This is the default where neither a proxy nor a connector is set, as in Go and reqwest. The
+    /// environment is read once, by [`build`](TransportBuilder::build). This machine itself
+    /// (`localhost`, `127.0.0.0/8`, `::1`) is never reached through them, and where
+    /// `REQUEST_METHOD` is set, in a CGI script, `HTTP_PROXY` in upper case does not count.
+    #[must_use]
+    pub fn proxies_from_env(mut self) -> Self {
+        self.proxies.add_env();
+        self
+    }
+
+    /// Goes through no proxy, whatever the environment says.
+    #[must_use]
+    pub fn no_proxy(mut self) -> Self {
+        self.proxies = Choice::Never;
         self
     }
 
@@ -101,66 +170,57 @@ impl TransportBuilder {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config), naming the field, its value and what is allowed.
+    /// [`Config`](standpipe_core::ErrorKind::Config), naming the field, its value and what is allowed; or the
+    /// environment's variable that holds no proxy.
     pub fn build(self) -> Result<Transport, Error> {
-        check_limits(&self.limits)?;
-        Ok(self.build_unchecked())
+        check::limits(&self.limits)?;
+        check::tcp(&self.tcp)?;
+        self.check_connector()?;
+        self.tls.check()?;
+        let (limits, config) = self.into_parts();
+        check::proxies(&config)?;
+        Ok(Transport::new(&limits, Arc::new(config)))
     }
 
     pub(crate) fn build_unchecked(self) -> Transport {
-        let connector = self.connector.unwrap_or_else(|| connect::tcp(&self.tcp));
+        let (limits, config) = self.into_parts();
+        Transport::new(&limits, Arc::new(config))
+    }
+
+    pub(crate) fn into_parts(self) -> (PoolLimits, DialConfig) {
+        let proxies = self.proxies.resolve(self.connector.is_some());
+        let way = match self.connector {
+            Some(connector) => Way::Foreign(connector),
+            None => Way::Tcp(Tcp {
+                config: self.tcp,
+                lookups: Lookups::new(
+                    self.resolver
+                        .unwrap_or_else(|| dns::erase(GaiResolver::new())),
+                ),
+                filter: self.filter,
+            }),
+        };
         let config = DialConfig {
-            connector,
+            way: Arc::new(way),
+            proxies: Arc::new(proxies),
             tls: Tls::new(self.tls, self.protocol),
             protocol: self.protocol,
             tls_by_connector: self.tls_by_connector,
             timeouts: self.timeouts,
             http1: self.http1,
             http2: self.http2,
+            on_addresses: None,
         };
-        Transport::new(&self.limits, Arc::new(config))
+        (self.limits, config)
     }
-}
 
-fn check_limits(limits: &PoolLimits) -> Result<(), Error> {
-    let per_host = limits.max_connections_per_host;
-    at_least_one("max_connections_per_host", Some(per_host as u64))?;
-    at_least_one(
-        "max_connections",
-        limits.max_connections.map(|max| max as u64),
-    )?;
-    at_least_one(
-        "max_waiting_per_host",
-        limits.max_waiting_per_host.map(|max| max as u64),
-    )?;
-    at_least_one(
-        "max_requests_per_connection",
-        limits.max_requests_per_connection,
-    )?;
-    if limits.idle_timeout == Some(Duration::ZERO) {
-        let allowed = "more than zero, or None; max_idle_per_host 0 keeps none";
-        return Err(refused(format!(
-            "idle_timeout is 0s, but must be {allowed}"
-        )));
+    fn check_connector(&self) -> Result<(), Error> {
+        check::connector(&check::Connector {
+            own: self.connector.is_some(),
+            does_tls: self.tls_by_connector,
+            filter: self.filter.is_some(),
+            resolver: self.resolver.is_some(),
+            retires: self.limits.retire_on_dns_change,
+        })
     }
-    if limits.max_idle_per_host > per_host {
-        let idle = limits.max_idle_per_host;
-        return Err(refused(format!(
-            "max_idle_per_host is {idle}, but may be at most max_connections_per_host, which is {per_host}"
-        )));
-    }
-    Ok(())
-}
-
-fn at_least_one(field: &str, value: Option<u64>) -> Result<(), Error> {
-    match value {
-        Some(0) => Err(refused(format!("{field} is 0, but must be at least 1"))),
-        _ => Ok(()),
-    }
-}
-
-fn refused(message: String) -> Error {
-    Error::new(ErrorKind::Config)
-        .with_phase(Phase::Check)
-        .with_message(message)
 }

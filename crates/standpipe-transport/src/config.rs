@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// Which HTTP versions are spoken.
@@ -36,6 +36,10 @@ pub struct PoolLimits {
     pub max_lifetime: Option<Duration>,
     /// How many requests a connection may carry; `None`, the default, sets no limit.
     pub max_requests_per_connection: Option<u64>,
+    /// Whether a connection is retired when a newer answer of the resolver no longer holds its
+    /// address. Default false: answers that rotate through a large set would cost connections all
+    /// the time.
+    pub retire_on_dns_change: bool,
 }
 
 impl Default for PoolLimits {
@@ -49,6 +53,7 @@ impl Default for PoolLimits {
             idle_timeout: Some(Duration::from_secs(90)),
             max_lifetime: None,
             max_requests_per_connection: None,
+            retire_on_dns_change: false,
         }
     }
 }
@@ -60,9 +65,12 @@ impl Default for PoolLimits {
 pub struct PhaseTimeouts {
     /// Waiting for a connection. Default: none. Zero means: only if one is free now.
     pub acquire: Option<Duration>,
-    /// The connector: resolving the name, TCP and any proxy, over all addresses. Default 30 s.
+    /// Resolving the name. A connector of one's own resolves it within the time of `connect`.
+    /// Default 10 s, in which the usual resolver asks a second server.
+    pub dns: Option<Duration>,
+    /// The connector: TCP over all addresses, and the agreement with any proxy. Default 30 s.
     pub connect: Option<Duration>,
-    /// The handshakes of TLS and HTTP/2. Default 10 s.
+    /// The handshakes of TLS and HTTP/2, each; with a proxy also of TLS. Default 10 s.
     pub tls: Option<Duration>,
     /// From the lease of a connection to the response head. Default 60 s.
     pub response_head: Option<Duration>,
@@ -76,6 +84,7 @@ impl Default for PhaseTimeouts {
     fn default() -> Self {
         Self {
             acquire: None,
+            dns: Some(Duration::from_secs(10)),
             connect: Some(Duration::from_secs(30)),
             tls: Some(Duration::from_secs(10)),
             response_head: Some(Duration::from_secs(60)),
@@ -93,8 +102,18 @@ pub struct TcpConfig {
     pub nodelay: bool,
     /// The idle time after which TCP probes the peer; `None` never. Default 60 s.
     pub keepalive: Option<Duration>,
-    /// The address to connect from.
+    /// The time between two probes; `None`, the default, leaves it to the system.
+    pub keepalive_interval: Option<Duration>,
+    /// How many probes may go unanswered; `None`, the default, leaves it to the system.
+    pub keepalive_retries: Option<u32>,
+    /// How long what was sent may stay unacknowledged before the connection is given up
+    /// (`TCP_USER_TIMEOUT`, RFC 5482); on Linux, Android and Fuchsia alone. `None`, the default, leaves
+    /// it to the system.
+    pub user_timeout: Option<Duration>,
+    /// The address to connect from; other addresses than those of its family are not tried then.
     pub local_address: Option<IpAddr>,
+    /// The addresses to connect from, one for each family. Not together with `local_address`.
+    pub local_addresses: Option<(Ipv4Addr, Ipv6Addr)>,
 }
 
 impl Default for TcpConfig {
@@ -102,7 +121,11 @@ impl Default for TcpConfig {
         Self {
             nodelay: true,
             keepalive: Some(Duration::from_secs(60)),
+            keepalive_interval: None,
+            keepalive_retries: None,
+            user_timeout: None,
             local_address: None,
+            local_addresses: None,
         }
     }
 }

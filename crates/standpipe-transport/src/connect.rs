@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use http::Uri;
 use hyper::rt::{Read, Write};
-use hyper_util::client::legacy::connect::{Connection, HttpConnector, HttpInfo};
+use hyper_util::client::legacy::connect::{Connection, HttpInfo};
 use hyper_util::rt::TokioIo;
 use standpipe_core::BoxError;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::config::TcpConfig;
 use crate::conn::BoxIo;
+use crate::dial::Tcp;
 
 /// A service that opens a connection to the host and port of a URI.
 ///
@@ -116,13 +116,11 @@ pub(crate) fn erase<C: Connector>(connector: C) -> BoxConnector {
     Arc::new(Erased(connector))
 }
 
-/// The default connector: names resolved by the system on tokio's blocking threads, several
-/// addresses tried by happy eyeballs (RFC 8305).
-pub(crate) fn tcp(config: &TcpConfig) -> BoxConnector {
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    http.set_nodelay(config.nodelay);
-    http.set_keepalive(config.keepalive);
-    http.set_local_address(config.local_address);
-    erase(http)
+/// How plain connections are opened. Its address is its identity.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// By ourselves: a lookup, and TCP to what it found.
+    Tcp(Tcp),
+    /// By a connector of the user's, whose lookups and TCP are one phase.
+    Foreign(BoxConnector),
 }

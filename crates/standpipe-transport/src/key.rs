@@ -6,7 +6,9 @@ use std::sync::Arc;
 use standpipe_core::Origin;
 
 use crate::config::{Http1Config, Http2Config, PhaseTimeouts, Protocol};
-use crate::connect::BoxConnector;
+use crate::connect::Way;
+use crate::dns::OnAddresses;
+use crate::proxy::{Proxies, Route};
 use crate::tls::Tls;
 
 /// All that decides how a connection is made.
@@ -15,13 +17,16 @@ use crate::tls::Tls;
 /// until its place in the key has been decided.
 #[derive(Clone, Debug)]
 pub(crate) struct DialConfig {
-    pub(crate) connector: BoxConnector,
+    pub(crate) way: Arc<Way>,
+    pub(crate) proxies: Arc<Proxies>,
     pub(crate) tls: Tls,
     pub(crate) protocol: Protocol,
     pub(crate) tls_by_connector: bool,
     pub(crate) timeouts: PhaseTimeouts,
     pub(crate) http1: Http1Config,
     pub(crate) http2: Http2Config,
+    /// Where connections are retired whose address is no longer the host's.
+    pub(crate) on_addresses: Option<OnAddresses>,
 }
 
 /// The identity of a connection: two requests share one only where this is equal.
@@ -31,9 +36,11 @@ pub(crate) struct ConnectionKey {
     /// Roots, client certificate, server name, verifier and ALPN are all settings of one TLS
     /// configuration; two configurations are never taken for equal, whatever they hold.
     tls: TlsIdentity,
-    /// The way out: a connector stands for its proxy, the proxy's credentials, the resolver and
-    /// the local address.
-    connector: ConnectorIdentity,
+    /// The way out: it stands for the connector, or for the resolver, the address filter, the local
+    /// address and the settings of TCP.
+    way: WayIdentity,
+    /// The proxy that this origin is reached through, with our credentials for it.
+    route: Route,
     protocol: Protocol,
     tls_by_connector: bool,
 }
@@ -43,14 +50,15 @@ pub(crate) struct ConnectionKey {
 #[derive(Clone, Debug)]
 struct TlsIdentity(Tls);
 
-/// The identity of a connector, likewise.
+/// The identity of the way out, likewise.
 #[derive(Clone, Debug)]
-struct ConnectorIdentity(BoxConnector);
+struct WayIdentity(Arc<Way>);
 
 impl ConnectionKey {
     pub(crate) fn new(origin: Origin, config: &DialConfig) -> Self {
         let DialConfig {
-            connector,
+            way,
+            proxies,
             tls,
             protocol,
             tls_by_connector,
@@ -59,11 +67,14 @@ impl ConnectionKey {
             timeouts: _,
             http1: _,
             http2: _,
+            // Nor does what is done with an answer of the resolver.
+            on_addresses: _,
         } = config;
         Self {
+            route: proxies.route(&origin, *protocol),
             origin,
             tls: TlsIdentity(tls.clone()),
-            connector: ConnectorIdentity(connector.clone()),
+            way: WayIdentity(Arc::clone(way)),
             protocol: *protocol,
             tls_by_connector: *tls_by_connector,
         }
@@ -72,6 +83,10 @@ impl ConnectionKey {
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
     }
+
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
+    }
 }
 
 impl PartialEq for ConnectionKey {
@@ -79,13 +94,15 @@ impl PartialEq for ConnectionKey {
         let Self {
             origin,
             tls,
-            connector,
+            way,
+            route,
             protocol,
             tls_by_connector,
         } = self;
         *origin == other.origin
             && tls.0.is_same(&other.tls.0)
-            && Arc::ptr_eq(&connector.0, &other.connector.0)
+            && Arc::ptr_eq(&way.0, &other.way.0)
+            && *route == other.route
             && *protocol == other.protocol
             && *tls_by_connector == other.tls_by_connector
     }

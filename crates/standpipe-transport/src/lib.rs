@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod check;
 mod config;
 mod conn;
 mod connect;
 mod dial;
+mod dns;
 mod exchange;
 mod key;
 mod pool;
+mod proxy;
 mod service;
 mod stats;
 mod tls;
@@ -15,7 +18,9 @@ mod tls;
 pub use builder::TransportBuilder;
 pub use config::{Http1Config, Http2Config, PhaseTimeouts, PoolLimits, Protocol, TcpConfig};
 pub use connect::Connector;
+pub use dns::{Name, Resolver};
 pub use exchange::ResponseFuture;
+pub use proxy::Proxy;
 pub use service::{OriginTransport, Transport};
 pub use stats::{ConnectionStats, OriginStats, TransportStats};
 pub use tls::{TlsConfig, TlsProvider};

@@ -18,7 +18,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::support::{
     accept, answer_to, echoing, failure_of, fetch, get, head_of, over, secs, send, settle, stats,
-    trusting,
+    trusting, until,
 };
 
 const URL: &str = "https://a.test/";
@@ -43,6 +43,14 @@ fn assert_refused(error: &Error) {
     assert!(error.is_tls() && !error.is_timeout());
 }
 
+/// The first cause of the error, which is not told by its message too.
+#[track_caller]
+fn cause_of(error: &Error) -> String {
+    let cause = std::error::Error::source(error).unwrap().to_string();
+    assert!(!error.to_string().contains(&cause), "{error}");
+    cause
+}
+
 // ---- whom to trust ----
 
 /// TLS-01
@@ -54,7 +62,7 @@ async fn a_certificate_for_another_host_is_refused() {
     let transport = with(&network, trusting(&ca));
     let error = fetch(&transport, get(URL)).await.unwrap_err();
     assert_refused(&error);
-    assert!(error.to_string().contains("b.test"), "{error}");
+    assert!(cause_of(&error).contains("b.test"), "{error:?}");
     settle().await;
     assert_eq!(server.stats().requests, 0);
     let stats = stats(&transport);
@@ -69,7 +77,65 @@ async fn a_certificate_of_an_unknown_authority_is_refused() {
     let transport = with(&network, trusting(&Ca::new()));
     let error = fetch(&transport, get(URL)).await.unwrap_err();
     assert_refused(&error);
-    assert!(error.to_string().contains("certificate"), "{error}");
+    assert!(cause_of(&error).contains("certificate"), "{error:?}");
+}
+
+/// TLS-01
+#[tokio::test(start_paused = true)]
+async fn an_expired_certificate_is_refused() {
+    let (network, ca) = (Network::new(), Ca::new());
+    let config = ca.issue_expired(&["a.test"]).server_config(&[H2, H1]);
+    let _server = echoing().tls(config).start_on(network.listen("a.test:443"));
+    let error = fetch(&with(&network, trusting(&ca)), get(URL))
+        .await
+        .unwrap_err();
+    assert_refused(&error);
+    assert!(cause_of(&error).contains("expired"), "{error:?}");
+}
+
+/// TLS-01
+#[tokio::test(start_paused = true)]
+async fn a_revoked_certificate_is_refused_where_there_is_a_list() {
+    let (network, ca) = (Network::new(), Ca::new());
+    let (revoked, good) = (ca.issue(&["a.test"]), ca.issue(&["b.test"]));
+    let (bad, fine) = (network.listen("a.test:443"), network.listen("b.test:443"));
+    let _bad = echoing().tls(revoked.server_config(&[H1])).start_on(bad);
+    let _fine = echoing().tls(good.server_config(&[H1])).start_on(fine);
+    let listed = trusting(&ca).revocation_lists([ca.revoke(&[&revoked])]);
+    let transport = with(&network, listed);
+    let error = fetch(&transport, get(URL)).await.unwrap_err();
+    assert_refused(&error);
+    assert!(cause_of(&error).contains("Revoked"), "{error:?}");
+    fetch(&transport, get("https://b.test/")).await.unwrap();
+    // Whoever has no list cannot know.
+    fetch(&with(&network, trusting(&ca)), get(URL))
+        .await
+        .unwrap();
+    // An authority without a list is not trusted where there are lists.
+    let other = trusting(&ca).revocation_lists([Ca::new().revoke(&[])]);
+    assert_refused(
+        &fetch(&with(&network, other), get("https://b.test/"))
+            .await
+            .unwrap_err(),
+    );
+}
+
+#[test]
+fn settings_that_make_each_other_void_are_refused() {
+    let (network, ca) = (Network::new(), Ca::new());
+    let finished = || TlsConfig::from_rustls(ca.client_config(&[]));
+    for tls in [
+        finished().roots([ca.certificate_der()]),
+        finished().danger_accept_invalid_certs(true),
+        trusting(&ca).danger_accept_invalid_certs(true),
+        TlsConfig::default().revocation_lists([ca.revoke(&[])]),
+    ] {
+        let error = over(&network).tls(tls).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(error.phase(), Some(Phase::Check));
+    }
+    let named = finished().server_name("a.test");
+    over(&network).tls(named).build().unwrap();
 }
 
 /// TLS-01
@@ -98,7 +164,8 @@ async fn a_handshake_that_is_cut_off_is_no_refusal_of_the_certificate_but_was_no
             drop(peer);
         }
         let error = failure_of(sent).await;
-        assert!(error.is_connect() && !error.is_timeout(), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+        assert!(!error.is_tls());
         assert_eq!(error.request_sent(), RequestSent::No);
     }
 }
@@ -188,6 +255,28 @@ async fn any_certificate_is_accepted_where_that_was_asked_for_and_a_warning_is_l
     for _ in 0..2 {
         fetch(&transport, get(URL)).await.unwrap();
         assert_eq!(warnings.0.load(Ordering::Relaxed), 1, "once");
+    }
+}
+
+/// CAN-03
+#[tokio::test(start_paused = true)]
+async fn a_request_dropped_during_the_handshakes_leaves_a_connection_to_the_next_one() {
+    for alpn in [H1, H2] {
+        let (network, ca) = (Network::new(), Ca::new());
+        let listener = network.listen("a.test:443");
+        let acceptor = TlsAcceptor::from(ca.server_config(&["a.test"], &[alpn]));
+        let transport = with(&network, trusting(&ca));
+        // The server has its greeting and does not answer yet.
+        let sent = send(&transport, get(URL));
+        let stream = listener.accept().await;
+        settle().await;
+        sent.abort();
+        settle().await;
+        let dialing = stats(&transport);
+        assert_eq!((dialing.dialing, dialing.waiting), (1, 0));
+        let _stream = acceptor.accept(stream).await.unwrap();
+        until(|| stats(&transport).idle == 1).await;
+        assert_eq!((stats(&transport).dialing, network.dials()), (0, 1));
     }
 }
 
@@ -297,8 +386,10 @@ async fn a_server_that_refuses_http2_by_alpn_is_a_clear_error_where_nothing_else
     let transport = transport.protocol(Protocol::Http2).build().unwrap();
     let error = fetch(&transport, get(&url)).await.unwrap_err();
     assert_refused(&error);
-    let message = error.to_string();
-    assert!(message.contains("NoApplicationProtocol"), "{message}");
+    assert!(
+        cause_of(&error).contains("NoApplicationProtocol"),
+        "{error:?}"
+    );
 }
 
 /// H2-02

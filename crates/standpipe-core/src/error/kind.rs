@@ -24,14 +24,21 @@ pub enum ErrorKind {
     },
     /// As many requests wait for a connection as may.
     QueueFull,
-    /// The name could not be resolved.
+    /// Resolving the name failed; it may go well another time.
     Dns,
+    /// There is no such name, or it has no address.
+    DnsNotFound,
     /// Resolving the name took longer than allowed.
     DnsTimeout,
     /// No connection could be opened.
     Connect,
     /// Opening a connection took longer than allowed.
     ConnectTimeout,
+    /// No connection could be opened, and the reason is this machine's: it has no file descriptor,
+    /// port or buffer left, or no route. It says nothing about the peer.
+    LocalConnect,
+    /// The address filter refused the addresses of the host.
+    AddressRefused,
     /// The proxy refused or failed.
     Proxy,
     /// The TLS handshake failed, or the peer's certificate was not accepted.
@@ -89,9 +96,12 @@ impl ErrorKind {
             Self::AcquireTimeout { .. } => "acquire_timeout",
             Self::QueueFull => "queue_full",
             Self::Dns => "dns",
+            Self::DnsNotFound => "dns_not_found",
             Self::DnsTimeout => "dns_timeout",
             Self::Connect => "connect",
             Self::ConnectTimeout => "connect_timeout",
+            Self::LocalConnect => "local_connect",
+            Self::AddressRefused => "address_refused",
             Self::Proxy => "proxy",
             Self::Tls => "tls",
             Self::TlsTimeout => "tls_timeout",
@@ -137,16 +147,19 @@ impl ErrorKind {
         matches!(
             self,
             Self::Dns
+                | Self::DnsNotFound
                 | Self::DnsTimeout
                 | Self::Connect
                 | Self::ConnectTimeout
+                | Self::LocalConnect
                 | Self::Proxy
                 | Self::Tls
                 | Self::TlsTimeout
         )
     }
 
-    /// Whether this client refused by itself, so that it says nothing about the peer.
+    /// Whether the cause is on this side, a refusal of this client's or a want of this machine's,
+    /// so that it says nothing about the peer.
     pub fn is_local(self) -> bool {
         matches!(
             self,
@@ -155,6 +168,8 @@ impl ErrorKind {
                 | Self::UnsupportedScheme
                 | Self::AcquireTimeout { .. }
                 | Self::QueueFull
+                | Self::LocalConnect
+                | Self::AddressRefused
                 | Self::RequestBody
                 | Self::CircuitOpen
                 | Self::RateLimited
@@ -180,9 +195,12 @@ impl ErrorKind {
             }
             Self::QueueFull => "too many requests wait for a connection",
             Self::Dns => "the host name could not be resolved",
+            Self::DnsNotFound => "the host name has no address",
             Self::DnsTimeout => "resolving the host name timed out",
             Self::Connect => "connecting failed",
             Self::ConnectTimeout => "connecting timed out",
+            Self::LocalConnect => "this machine could open no connection",
+            Self::AddressRefused => "the address filter refused the host",
             Self::Proxy => "the proxy failed",
             Self::Tls => "the TLS handshake failed",
             Self::TlsTimeout => "the TLS handshake timed out",

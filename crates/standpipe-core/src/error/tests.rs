@@ -58,3 +58,13 @@ fn a_timeout_says_how_long_it_waited_and_what_was_in_use() {
     assert_eq!(text, "no connection became free in 5s (8 in use, limit 8)");
     assert!(kind.is_timeout());
 }
+
+/// RES-02
+#[test]
+fn a_want_of_this_machines_is_local_and_a_failure_to_connect() {
+    let kind = ErrorKind::LocalConnect;
+    assert!(kind.is_local() && kind.is_connect() && !kind.is_timeout());
+    assert_eq!(Error::new(kind).request_sent(), RequestSent::No);
+    let refused = ErrorKind::AddressRefused;
+    assert!(refused.is_local() && !refused.is_connect());
+}

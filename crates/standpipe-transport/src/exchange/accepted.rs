@@ -60,8 +60,9 @@ impl Accepted {
     ) -> Self {
         let mut lease = Lease::new(channel, pool);
         let connect = head.method == Method::CONNECT;
-        let origin = lease.pool().key.origin();
-        let taken = request::prepare(&mut head, &body, origin, lease.is_shared());
+        let key = &lease.pool().key;
+        let (origin, forward) = (key.origin(), key.route().forward());
+        let taken = request::prepare(&mut head, &body, origin, forward, lease.is_shared());
         let hold = (!body.is_buffered()).then(Arc::<Hold>::default);
         let body = SendBody::new(body, terms.declared, hold.clone());
         lease.send(Request::from_parts(head, body));

@@ -1,11 +1,13 @@
 //! A request's head in the form that its connection wants, and back again.
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use http_body::Body as HttpBody;
 use standpipe_core::{Body, Origin};
+
+use crate::proxy::ProxyServer;
 
 /// What [`prepare`] changed in a head, for [`restore`] to put back.
 #[derive(Debug)]
@@ -15,17 +17,33 @@ pub(super) struct Taken {
     version: Version,
     added_host: bool,
     added_coding: bool,
+    added_authorization: bool,
 }
 
-/// The head as HTTP/1.1 (origin form and `Host`, RFC 9112, 3.2) or HTTP/2 (absolute form, from which
-/// the pseudo-headers are made) wants it.
-pub(super) fn prepare(head: &mut Parts, body: &Body, origin: &Origin, shared: bool) -> Taken {
+/// The head as HTTP/1.1 (origin form and `Host`, RFC 9112, 3.2; absolute form for a proxy that forwards
+/// it, 3.2.2) or HTTP/2 (absolute form, from which the pseudo-headers are made) wants it. What
+/// authorizes us to a proxy goes to that proxy and to nobody else.
+pub(super) fn prepare(
+    head: &mut Parts,
+    body: &Body,
+    origin: &Origin,
+    forward: Option<&ProxyServer>,
+    shared: bool,
+) -> Taken {
     let mut taken = Taken {
         uri: None,
         version: head.version,
         added_host: false,
         added_coding: false,
+        added_authorization: false,
     };
+    match forward {
+        None if head.headers.is_empty() => {}
+        None => {
+            head.headers.remove(PROXY_AUTHORIZATION);
+        }
+        Some(proxy) => taken.added_authorization = authorize(&mut head.headers, proxy),
+    }
     if shared {
         head.version = Version::HTTP_2;
         if head.uri.authority().is_none() || head.uri.path().is_empty() {
@@ -43,6 +61,10 @@ pub(super) fn prepare(head: &mut Parts, body: &Body, origin: &Origin, shared: bo
     }
     let uri = if head.method == Method::CONNECT {
         Some(authority_form(origin))
+    } else if forward.is_some() {
+        // The proxy goes where this says, so it is this origin, however the URL was written.
+        let path = head.uri.path_and_query().cloned();
+        Some(absolute(path.map_or_else(Uri::default, Uri::from), origin))
     } else if head.uri.authority().is_some() {
         let path = head.uri.path_and_query().cloned();
         Some(path.map_or_else(Uri::default, Uri::from))
@@ -86,8 +108,22 @@ pub(super) fn restore(head: &mut Parts, taken: Taken) {
     if taken.added_coding {
         head.headers.remove(TRANSFER_ENCODING);
     }
+    if taken.added_authorization {
+        head.headers.remove(PROXY_AUTHORIZATION);
+    }
     if let Some(uri) = taken.uri {
         head.uri = uri;
+    }
+}
+
+/// Adds our credentials for `proxy` where the caller gave none; whether it did.
+fn authorize(headers: &mut HeaderMap, proxy: &ProxyServer) -> bool {
+    match proxy.authorization() {
+        Some(value) if !headers.contains_key(PROXY_AUTHORIZATION) => {
+            headers.insert(PROXY_AUTHORIZATION, value.clone());
+            true
+        }
+        Some(_) | None => false,
     }
 }
 
@@ -121,7 +157,7 @@ mod tests {
     }
 
     fn prepared(head: &mut Parts, shared: bool) -> Taken {
-        prepare(head, &Body::empty(), &origin(), shared)
+        prepare(head, &Body::empty(), &origin(), None, shared)
     }
 
     #[test]
@@ -159,6 +195,27 @@ mod tests {
                 assert_eq!(head.extensions.get::<u32>(), Some(&7));
                 assert!(head.headers.is_empty());
             }
+        }
+    }
+
+    /// PRX-03, STALE-09
+    #[test]
+    fn a_proxy_that_forwards_gets_the_absolute_form_and_its_credentials() {
+        let proxy = ProxyServer::parse("http://me:secret@proxy.test").unwrap();
+        for uri in [
+            "http://EXAMPLE.com:8080/a?b",
+            "http://else.where/a?b",
+            "/a?b",
+        ] {
+            let mut head = head(uri);
+            let taken = prepare(&mut head, &Body::empty(), &origin(), Some(&proxy), false);
+            assert_eq!(head.uri, "http://example.com:8080/a?b");
+            assert_eq!(head.headers[HOST], "example.com:8080");
+            let authorization = head.headers.get(PROXY_AUTHORIZATION);
+            assert_eq!(authorization, proxy.authorization());
+            restore(&mut head, taken);
+            assert!(head.headers.is_empty());
+            assert_eq!(head.uri, uri.parse::<Uri>().unwrap());
         }
     }
 }
