@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use atomic_waker::AtomicWaker;
-use standpipe_core::sync::Mutex;
+use standpipe_core::sync::{AtomicWaker, Mutex};
 use standpipe_core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use standpipe_core::{ConnectionFacts, ConnectionInfo, Error};
 
