@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use standpipe_core::queue::Ticket;
 use standpipe_core::sync::Mutex;
-use standpipe_core::sync::atomic::AtomicUsize;
+use standpipe_core::sync::atomic::{AtomicUsize, Ordering};
 use standpipe_core::{Error, ErrorKind, Phase};
 use tokio::time::Instant;
 
@@ -218,8 +218,10 @@ impl OriginPool {
         self.state.lock().counts()
     }
 
+    /// Whether no connection or dial of this origin holds a permit. Of a pool whose last user is
+    /// gone it is told by an atomic, so that it can be asked under the lock of a map.
     pub(crate) fn is_vacant(&self) -> bool {
-        self.state.lock().is_vacant()
+        self.held.load(Ordering::Relaxed) == 0
     }
 
     /// The error of a request that waited too long.
