@@ -1,9 +1,14 @@
 //! One connection: its IO, what is known of it, the handle for requests and the task that drives it.
 
+// In the models hyper has a stand-in, whose state loom can see.
+#[cfg_attr(all(test, standpipe_loom), path = "loom/channel.rs")]
 mod channel;
 mod driver;
 mod io;
 mod meta;
+
+#[cfg(all(test, standpipe_loom))]
+pub(crate) use channel::Wire;
 
 pub(crate) use channel::{Channel, SendResult};
 pub(crate) use driver::{DialGuard, Driver};

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::effects::Effects;
 use super::state::{Counts, Found, Handle, Sharing, State, Sweep};
 use super::total::{Claimant, Permit};
-use super::{Channel, Shared, counters::Counters};
+use super::{Channel, Shared, counters::Counters, dial};
 use crate::config::Protocol;
 use crate::key::{ConnectionKey, DialConfig};
 
@@ -87,7 +87,7 @@ impl OriginPool {
             match found {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Found::Grant(grant)) => return Poll::Ready(grant),
-                Poll::Ready(Found::Dial(permit)) => crate::dial::spawn(self, permit, covers),
+                Poll::Ready(Found::Dial(permit)) => dial::spawn(self, permit, covers),
             }
         }
     }
