@@ -1,4 +1,7 @@
 use std::hash::BuildHasher;
+#[cfg(all(test, standpipe_loom))]
+mod loom;
+
 use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;

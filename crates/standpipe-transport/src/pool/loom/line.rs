@@ -2,8 +2,8 @@
 
 use ::loom::thread;
 
-use super::model;
 use super::world::World;
+use super::{model, model_within};
 
 /// Two origins ask where there is one permit for both: whoever comes second has the first one's connection
 /// closed once it idles, and neither hangs.
@@ -75,7 +75,7 @@ fn a_permit_that_arrives_while_its_place_is_given_up_is_not_lost() {
 /// and the other withdrawn, whichever the permit comes to.
 #[test]
 fn two_who_ask_at_once_while_a_permit_arrives_are_both_served() {
-    model(|| {
+    model_within(2, || {
         let world = World::of_total(2, 2);
         let (a, b) = (world.host("http://a"), world.host("http://b"));
         let (one, two) = (a.lease(), a.lease());

@@ -24,8 +24,13 @@ mod world;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Explores `interleaving`. The bound on preemptions is LOOM_MAX_PREEMPTIONS, or two.
+/// Explores `interleaving`. The bound on preemptions is LOOM_MAX_PREEMPTIONS, or three.
 fn model(interleaving: impl Fn() + Sync + Send + 'static) {
+    model_within(3, interleaving);
+}
+
+/// As [`model`], with another bound for a model that would take too long.
+fn model_within(preemptions: usize, interleaving: impl Fn() + Sync + Send + 'static) {
     // Time stands still, so that each run of an interleaving sees the same.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -37,7 +42,7 @@ fn model(interleaving: impl Fn() + Sync + Send + 'static) {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
     let mut builder = ::loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(2);
+    builder.preemption_bound.get_or_insert(preemptions);
     builder.max_branches = 20_000;
     builder.check(move || {
         counted.fetch_add(1, Ordering::Relaxed);

@@ -97,8 +97,7 @@ fn bytes_that_arrive_while_a_connection_becomes_suspect_clear_it() {
             meta.driver().wake();
             tasks.run();
         });
-        // As `Lease::suspect` does.
-        host.pool.suspect(lease.id());
+        // The rest of `Lease::suspect`.
         lease.meta.set_suspect();
         host.pool.revived();
         world.tasks.run();
