@@ -125,7 +125,8 @@ impl Transport {
 
     /// Keeps the memory of a pool that meets ever new origins in proportion to those in use.
     fn forget_unused(&self) {
-        use std::sync::atomic::Ordering::Relaxed;
+        use standpipe_core::sync::atomic::Ordering::{Acquire, Relaxed};
+        use standpipe_core::sync::atomic::fence;
         let inner = &self.inner;
         if inner.pools.len() < inner.sweep_at.load(Relaxed) {
             return;
@@ -134,7 +135,12 @@ impl Transport {
             drop(pool);
             // A service or a request under way holds the pool besides the map.
             inner.pools.remove_if_counted(&origin, |pool, copies| {
-                pool.is_vacant() && Arc::strong_count(pool) == copies
+                if Arc::strong_count(pool) > copies {
+                    return false;
+                }
+                // Pairs with the release of the last user's handle: its permits are seen.
+                fence(Acquire);
+                pool.is_vacant()
             });
         }
         let next = (2 * inner.pools.len()).max(FIRST_SWEEP);

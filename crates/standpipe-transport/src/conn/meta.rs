@@ -108,7 +108,8 @@ impl ConnMeta {
     // ---- bytes ----
 
     pub(crate) fn count_read(&self, bytes: usize) {
-        self.read.fetch_add(bytes as u64, Ordering::Relaxed);
+        // An exchange with `set_suspect`; see there.
+        self.read.fetch_add(bytes as u64, Ordering::AcqRel);
     }
 
     pub(crate) fn count_written(&self, bytes: usize) {
@@ -214,13 +215,14 @@ impl ConnMeta {
 
     /// The driver shall say when it can take another request.
     pub(crate) fn set_settling(&self) {
-        // Sequentially consistent with the driver's readiness: either the driver, which becomes
-        // ready and then reads this, sees it, or whoever set it sees the driver ready.
-        self.settling.store(true, Ordering::SeqCst);
+        // An exchange on both sides, whatever order hyper keeps: the second of the two sees all that the
+        // first did before. So either the driver, which becomes ready and then asks, finds this
+        // set, or whoever set it sees the driver ready.
+        self.settling.swap(true, Ordering::AcqRel);
     }
 
     pub(crate) fn take_settling(&self) -> bool {
-        self.settling.load(Ordering::SeqCst) && self.settling.swap(false, Ordering::SeqCst)
+        !self.shared && self.settling.swap(false, Ordering::AcqRel)
     }
 
     /// The peer has told how many streams it allows.
@@ -245,19 +247,22 @@ impl ConnMeta {
 
     /// The driver shall say when bytes arrive.
     pub(crate) fn set_suspect(&self) {
-        self.suspect.store(self.bytes_read(), Ordering::SeqCst);
+        self.suspect.store(self.bytes_read(), Ordering::Relaxed);
+        // An exchange with `count_read`: either the driver, which counts bytes and then asks, finds
+        // the mark, or whoever set it sees the bytes from here on.
+        self.read.fetch_add(0, Ordering::AcqRel);
     }
 
     /// Whether the driver waits for bytes.
     pub(crate) fn is_suspect(&self) -> bool {
-        self.suspect.load(Ordering::SeqCst) != TRUSTED
+        self.suspect.load(Ordering::Relaxed) != TRUSTED
     }
 
     /// Whether bytes have arrived since it became suspect; true once.
     pub(crate) fn take_suspect(&self) -> bool {
-        let mark = self.suspect.load(Ordering::SeqCst);
+        let mark = self.suspect.load(Ordering::Relaxed);
         mark != TRUSTED
             && mark != self.bytes_read()
-            && self.suspect.swap(TRUSTED, Ordering::SeqCst) != TRUSTED
+            && self.suspect.swap(TRUSTED, Ordering::Relaxed) != TRUSTED
     }
 }

@@ -1,5 +1,7 @@
 //! One connection: its IO, what is known of it, the handle for requests and the task that drives it.
 
+// In the models hyper has a stand-in, whose state loom can see.
+#[cfg_attr(all(test, standpipe_loom), path = "loom/channel.rs")]
 mod channel;
 mod clocks;
 mod driver;
@@ -8,6 +10,9 @@ mod io;
 mod meta;
 mod timer;
 mod wake;
+
+#[cfg(all(test, standpipe_loom))]
+pub(crate) use channel::Wire;
 
 pub(crate) use channel::{Channel, SendResult};
 pub(crate) use clocks::{Alarm, Set};

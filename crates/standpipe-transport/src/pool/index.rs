@@ -66,6 +66,11 @@ impl<U> IdleIndex<U> {
         heap.entries.push(Entry { since, origin });
     }
 
+    /// Whether no origin is known to have an idle connection.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heap.lock().entries.is_empty()
+    }
+
     /// The entry with the earliest time.
     pub(crate) fn pop(&self) -> Option<Entry<U>> {
         self.heap.lock().entries.pop()

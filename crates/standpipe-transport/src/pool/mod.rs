@@ -5,7 +5,9 @@ mod effects;
 #[cfg(test)]
 mod fake;
 mod index;
-#[cfg(test)]
+#[cfg(all(test, standpipe_loom))]
+mod loom;
+#[cfg(all(test, not(standpipe_loom)))]
 mod model;
 mod origin_pool;
 mod shared;
@@ -21,3 +23,7 @@ pub(crate) use state::{Counts, Handle, Sharing, Sweep};
 pub(crate) use total::Permit;
 
 use crate::conn::Channel;
+#[cfg(not(all(test, standpipe_loom)))]
+use crate::dial;
+#[cfg(all(test, standpipe_loom))]
+use loom::dial;

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use standpipe_core::queue::Ticket;
 use standpipe_core::sync::Mutex;
-use standpipe_core::sync::atomic::AtomicUsize;
+use standpipe_core::sync::atomic::{AtomicUsize, Ordering};
 use standpipe_core::{Error, ErrorKind, Phase};
 use tokio::time::Instant;
 
 use super::effects::Effects;
 use super::state::{Counts, Found, Handle, Sharing, State, Sweep};
 use super::total::{Claimant, Permit};
-use super::{Channel, Shared, counters::Counters};
+use super::{Channel, Shared, counters::Counters, dial};
 use crate::config::Protocol;
 use crate::key::{ConnectionKey, DialConfig};
 
@@ -84,7 +84,7 @@ impl OriginPool {
             match found {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Found::Grant(grant)) => return Poll::Ready(grant),
-                Poll::Ready(Found::Dial(permit)) => crate::dial::spawn(self, permit, covers),
+                Poll::Ready(Found::Dial(permit)) => dial::spawn(self, permit, covers),
             }
         }
     }
@@ -219,8 +219,10 @@ impl OriginPool {
         self.state.lock().counts()
     }
 
+    /// Whether no connection or dial of this origin holds a permit. Of a pool whose last user is
+    /// gone it is told by an atomic, so that it can be asked under the lock of a map.
     pub(crate) fn is_vacant(&self) -> bool {
-        self.state.lock().is_vacant()
+        self.held.load(Ordering::Relaxed) == 0
     }
 
     /// The error of a request that waited too long.

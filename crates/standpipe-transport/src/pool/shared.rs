@@ -139,13 +139,20 @@ impl Shared {
 
     #[cold]
     fn close_surplus(&self) {
-        while self.total.begin_evict() {
-            if !self.evict_oldest(true) {
-                self.total.abandon_evict();
-                break;
+        loop {
+            while self.total.begin_evict() {
+                if !self.evict_oldest(true) {
+                    self.total.abandon_evict();
+                    break;
+                }
+            }
+            while self.index.idle() > self.max_idle && self.evict_oldest(false) {}
+            // The race: a connection came to idle after this looked for one, and whoever brought it found
+            // nobody short, since one was counted as being closed already.
+            if self.total.short() == 0 || self.index.is_empty() {
+                return;
             }
         }
-        while self.index.idle() > self.max_idle && self.evict_oldest(false) {}
     }
 
     /// Closes the least recently used idle connection of all.

@@ -507,11 +507,6 @@ impl<C: Handle, P> State<C, P> {
         self.idle.len() + self.streams.idle_count()
     }
 
-    /// Whether there is nothing here that would be lost with it.
-    pub(crate) fn is_vacant(&self) -> bool {
-        self.slots == 0 && self.waiters.is_empty() && self.spare.is_empty() && self.asking == 0
-    }
-
     /// The limit that keeps the head waiting is the one on all connections, not the origin's.
     pub(crate) fn is_short_of_permits(&self) -> bool {
         self.asked.is_some()

@@ -276,7 +276,8 @@ mod tests {
         drop(permit);
         assert_eq!((held(&a), held(&b)), (0, 1));
         assert_eq!(total.usage(), (1, 1));
-        b.permits.lock().clear();
+        let permits = std::mem::take(&mut *b.permits.lock());
+        drop(permits);
         assert_eq!(total.usage(), (1, 0));
         assert_eq!(b.held.load(Ordering::Relaxed), 0);
     }

@@ -130,8 +130,7 @@ async fn a_busy_origin_gives_way_within_one_turn_of_its_connections() {
     for sent in sent {
         answer_to(sent).await.unwrap();
     }
-    let served = served.lock();
-    let turn = served.iter().position(|host| host == "b").unwrap();
+    let turn = served.lock().iter().position(|host| host == "b").unwrap();
     assert!(turn <= 4, "served after {turn} requests of the other");
     assert!(network.peak_connections() <= 4);
 }
@@ -182,8 +181,7 @@ async fn a_busy_http2_origin_gives_way_within_one_turn_of_its_streams() {
     for sent in sent {
         answer_to(sent).await.unwrap();
     }
-    let served = served.lock();
-    let turn = served.iter().position(|host| *host == "b").unwrap();
+    let turn = served.lock().iter().position(|host| *host == "b").unwrap();
     assert!(turn <= STREAMS, "served after {turn} streams of the other");
     assert_eq!(network.peak_connections(), 1);
 }

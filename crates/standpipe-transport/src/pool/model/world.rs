@@ -46,16 +46,30 @@ pub(super) struct Live {
     pub(super) driver_ended: bool,
 }
 
+/// What the world itself keeps, which it looks up under an origin's lock as well: one thread runs the model.
+#[derive(Debug, Default)]
+pub(super) struct Book<T>(std::cell::RefCell<T>);
+
+impl<T> Book<T> {
+    fn new(value: T) -> Self {
+        Self(value.into())
+    }
+
+    pub(super) fn lock(&self) -> std::cell::RefMut<'_, T> {
+        self.0.borrow_mut()
+    }
+}
+
 /// What all origins have in common.
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) total: Arc<Total<Unit>>,
     pub(super) index: IdleIndex<Unit>,
     pub(super) max_idle: usize,
-    pub(super) units: Mutex<Vec<Arc<Unit>>>,
-    pub(super) live: Mutex<Vec<Live>>,
-    pub(super) rng: Mutex<Rng>,
-    now: Mutex<Instant>,
+    pub(super) units: Book<Vec<Arc<Unit>>>,
+    pub(super) live: Book<Vec<Live>>,
+    pub(super) rng: Book<Rng>,
+    now: Book<Instant>,
     /// Something happens in between already.
     preempting: AtomicBool,
 }
@@ -78,10 +92,10 @@ impl World {
             total: Arc::new(Total::new(max)),
             index: IdleIndex::new(),
             max_idle,
-            units: Mutex::default(),
-            live: Mutex::default(),
-            rng: Mutex::new(Rng::new(seed)),
-            now: Mutex::new(Instant::now()),
+            units: Book::default(),
+            live: Book::default(),
+            rng: Book::new(Rng::new(seed)),
+            now: Book::new(Instant::now()),
             preempting: AtomicBool::new(false),
         })
     }
