@@ -89,8 +89,8 @@ where
             && progress.resend(error)
         {
             Counts::add(&self.shared.counts.resends);
-            let attempts = progress.attempts - 1;
-            self.tell_retry(attempts, Duration::ZERO, true, Outcome::Failure(error));
+            let outcome = Outcome::Failure(error);
+            self.tell_retry(progress.attempts, Duration::ZERO, true, outcome);
             return Next::Start;
         }
         let attempt = self.attempt(progress, Outcome::of(&result));
@@ -189,7 +189,7 @@ where
     }
 
     /// The next attempt's call, to a service that is ready.
-    pub(crate) fn start(&mut self, progress: &Progress) -> Result<S::Future, BoxError>
+    pub(crate) fn start(&mut self, progress: &mut Progress) -> Result<S::Future, BoxError>
     where
         S: Service<Request<B>>,
     {
@@ -202,9 +202,12 @@ where
             let cap = policy.replay_cap;
             self.request = copy_of(&mut request, cap);
         }
-        let number = progress.attempts - 1;
-        let request = prepared(request, &self.shared.settings.hooks, number)
-            .map_err(|error| stopped(progress, error))?;
+        let hooks = &self.shared.settings.hooks;
+        let request = match prepared(request, hooks, progress.attempts) {
+            Ok(request) => request,
+            Err(error) => return Err(failed(progress, error)),
+        };
+        progress.attempts += 1;
         Ok(self.service.call(request))
     }
 
@@ -254,7 +257,10 @@ where
     }
 
     fn attempt<'a>(&'a self, progress: &Progress, outcome: Outcome<'a>) -> Attempt<'a> {
-        let facts = self.facts.as_ref().expect("learnt when the first attempt ended");
+        let facts = self
+            .facts
+            .as_ref()
+            .expect("learnt when the first attempt ended");
         Attempt {
             number: progress.attempts - 1,
             method: &facts.method,
@@ -334,12 +340,11 @@ pub(crate) fn stamped<R>(
     }
 }
 
-/// The error of a hook that stopped the request, of which one attempt fewer was made.
+/// An error that ends the request without a further attempt.
 #[cold]
-fn stopped(progress: &Progress, error: BoxError) -> BoxError {
-    let mut info = progress.info();
-    info.attempts -= 1;
-    Error::from_boxed(error).with_retry_info(info).into()
+pub(crate) fn failed(progress: &Progress, error: BoxError) -> BoxError {
+    let error = Error::from_boxed(error);
+    error.with_retry_info(progress.info()).into()
 }
 
 /// A copy of `request` to be sent again, where its body allows.

@@ -128,9 +128,12 @@ impl RetryBudget {
                 return false;
             }
             let taken = (second << 32) | (used + 1);
-            let swapped =
-                self.second
-                    .compare_exchange_weak(seen, taken, Ordering::Relaxed, Ordering::Relaxed);
+            let swapped = self.second.compare_exchange_weak(
+                seen,
+                taken,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
             match swapped {
                 Ok(_) => return true,
                 Err(actual) => seen = actual,
@@ -154,9 +157,12 @@ impl Budget for RetryBudget {
         let mut seen = self.balance.load(Ordering::Relaxed);
         while seen < self.most {
             let paid = seen.saturating_add(self.deposit).min(self.most);
-            let swapped =
-                self.balance
-                    .compare_exchange_weak(seen, paid, Ordering::Relaxed, Ordering::Relaxed);
+            let swapped = self.balance.compare_exchange_weak(
+                seen,
+                paid,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
             match swapped {
                 Ok(_) => return,
                 Err(actual) => seen = actual,

@@ -10,7 +10,7 @@ use standpipe_core::{BoxError, Error, Replay};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
-use crate::again::{Again, Next, stamped};
+use crate::again::{Again, Next, failed, stamped};
 use crate::drain::Drain;
 use crate::peek::PeekFuture;
 use crate::plan::Progress;
@@ -95,7 +95,9 @@ where
                 StateProj::Calling { future } => {
                     let result = ready!(future.poll(cx));
                     match (result, this.again.as_mut()) {
-                        (Ok(response), again) if again.as_ref().is_none_or(|a| a.passes(&response)) => {
+                        (Ok(response), again)
+                            if again.as_ref().is_none_or(|a| a.passes(&response)) =>
+                        {
                             // Whoever keeps a finished future around keeps no copy with it.
                             *this.again = None;
                             if this.progress.attempts == 1 {
@@ -131,8 +133,7 @@ where
                     let again = this.again.as_mut().expect(KEPT);
                     let started = match ready!(again.service.poll_ready(cx)) {
                         Ok(()) => again.start(this.progress),
-                        Err(error) => stamped::<R>(this.progress, Err(Error::from_boxed(error.into())))
-                            .map(|_| unreachable!("an error was put in")),
+                        Err(error) => Err(failed(this.progress, error.into())),
                     };
                     match started {
                         Ok(future) => {
@@ -175,7 +176,10 @@ fn alone<R, E: Into<BoxError>>(
     progress: &Progress,
     result: Result<Response<R>, E>,
 ) -> Result<Response<R>, BoxError> {
-    stamped(progress, result.map_err(|error| Error::from_boxed(error.into())))
+    stamped(
+        progress,
+        result.map_err(|error| Error::from_boxed(error.into())),
+    )
 }
 
 impl<S, B, R, C> fmt::Debug for ResponseFuture<S, B, R, C>

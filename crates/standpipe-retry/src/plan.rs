@@ -14,6 +14,7 @@ const MOST_RESENDS: u32 = 8;
 /// How far one request has come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress {
+    /// Counted when they begin.
     pub(crate) attempts: u32,
     pub(crate) retries: u32,
     resends: u32,
@@ -46,12 +47,10 @@ impl Progress {
         }
         self.refused |= refused;
         self.resends += 1;
-        self.attempts += 1;
         true
     }
 
     pub(crate) fn retry(&mut self, delay: Duration) {
-        self.attempts += 1;
         self.retries += 1;
         self.waited = self.waited.saturating_add(delay);
     }
@@ -70,7 +69,11 @@ pub(crate) struct Bounds<'a> {
 /// "now" to all at once.
 pub(crate) fn asked(wait: Duration, policy: &RetryPolicy, chance: f64) -> Duration {
     if wait.is_zero() && policy.backoff.jitter != Jitter::None {
-        policy.backoff.initial.min(Duration::from_secs(1)).mul_f64(0.1 * chance)
+        policy
+            .backoff
+            .initial
+            .min(Duration::from_secs(1))
+            .mul_f64(0.1 * chance)
     } else {
         wait
     }

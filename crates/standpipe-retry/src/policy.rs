@@ -170,9 +170,7 @@ impl RetryPolicy {
         }
         match attempt.should_retry() {
             Some(told) => told,
-            None => {
-                self.statuses.contains(&status.as_u16()) && self.answered.include(attempt)
-            }
+            None => self.statuses.contains(&status.as_u16()) && self.answered.include(attempt),
         }
     }
 

@@ -51,7 +51,10 @@ fn the_thousandth_attempt_waits_the_longest() {
     }
     let far = backoff.max(Duration::MAX);
     assert_eq!(far.delay(u32::MAX, 1.0), Duration::MAX);
-    assert_eq!(far.multiplier(f64::NAN).jitter(Jitter::None).delay(9, 0.0), secs(1));
+    assert_eq!(
+        far.multiplier(f64::NAN).jitter(Jitter::None).delay(9, 0.0),
+        secs(1)
+    );
 }
 
 /// RTY-19
@@ -64,15 +67,22 @@ fn each_jitter_stays_within_its_bounds_and_uses_them() {
         (Jitter::Full, 0.0, 4.0),
     ] {
         let backoff = ExponentialBackoff::default().jitter(jitter).seeded(1);
-        let draws: Vec<f64> = (0..100_000).map(|_| backoff.next(2).as_secs_f64()).collect();
-        let (low, high) = draws.iter().fold((f64::MAX, f64::MIN), |(low, high), draw| {
-            (low.min(*draw), high.max(*draw))
-        });
+        let draws: Vec<f64> = (0..100_000)
+            .map(|_| backoff.next(2).as_secs_f64())
+            .collect();
+        let (low, high) = draws
+            .iter()
+            .fold((f64::MAX, f64::MIN), |(low, high), draw| {
+                (low.min(*draw), high.max(*draw))
+            });
         let near = (most - least) / 100.0;
         assert!(least <= low && low <= least + near, "{jitter:?}: {low}");
         assert!(most - near <= high && high <= most, "{jitter:?}: {high}");
         let mean = draws.iter().sum::<f64>() / 100_000.0;
-        assert!((mean - f64::midpoint(least, most)).abs() <= near, "{jitter:?}: {mean}");
+        assert!(
+            (mean - f64::midpoint(least, most)).abs() <= near,
+            "{jitter:?}: {mean}"
+        );
     }
 }
 

@@ -2,8 +2,8 @@ use std::task::{Context, Poll};
 
 use super::*;
 use futures_util::Stream;
-use http_body_util::{Full, StreamBody};
 use http_body::Frame;
+use http_body_util::{Full, StreamBody};
 use standpipe_core::{Replay, ReplayBody};
 use standpipe_retry::GiveUpReason;
 
@@ -12,7 +12,12 @@ pub(crate) struct Chunks(VecDeque<Result<Bytes, BoxError>>);
 
 impl Chunks {
     pub(crate) fn of(bytes: &[u8], size: usize) -> Self {
-        Self(bytes.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect())
+        Self(
+            bytes
+                .chunks(size)
+                .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+                .collect(),
+        )
     }
 }
 
@@ -46,7 +51,9 @@ async fn each_kind_of_body_is_the_same_on_each_attempt() {
     ] {
         let script = Script::statuses(&[503, 503, 503, 200]);
         let request = Request::post("http://a/").body(body).unwrap();
-        send(&RetryLayer::new(plain()), &script, request).await.unwrap();
+        send(&RetryLayer::new(plain()), &script, request)
+            .await
+            .unwrap();
         let seen = script.seen();
         assert_eq!(seen.len(), 4, "{kind}");
         let expected = if kind == "empty" { &[][..] } else { &sent };
@@ -59,13 +66,21 @@ async fn each_kind_of_body_is_the_same_on_each_attempt() {
 async fn trailers_are_replayed() {
     let mut trailers = HeaderMap::new();
     trailers.insert("checksum", "7".parse().unwrap());
-    let frames = [Ok::<_, BoxError>(Frame::data(Bytes::from("abc"))), Ok(Frame::trailers(trailers.clone()))];
+    let frames = [
+        Ok::<_, BoxError>(Frame::data(Bytes::from("abc"))),
+        Ok(Frame::trailers(trailers.clone())),
+    ];
     let body = Body::new(StreamBody::new(futures_util::stream::iter(frames)));
     let script = Script::statuses(&[503, 503, 200]);
     let request = Request::post("http://a/").body(body).unwrap();
-    send(&RetryLayer::new(plain()), &script, request).await.unwrap();
+    send(&RetryLayer::new(plain()), &script, request)
+        .await
+        .unwrap();
     for seen in script.seen() {
-        assert_eq!((seen.body, seen.trailers), ("abc".into(), Some(trailers.clone())));
+        assert_eq!(
+            (seen.body, seen.trailers),
+            ("abc".into(), Some(trailers.clone()))
+        );
     }
 }
 
@@ -79,12 +94,17 @@ async fn over_the_cap_the_attempt_goes_on_and_the_retry_is_given_up() {
     let script = Script::statuses(&[503]);
     let response = send(&layer, &script, streamed(&sent)).await.unwrap();
     assert_eq!(response.status(), 503);
-    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "503");
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "503"
+    );
     assert_eq!((script.calls(), &script.seen()[0].body[..]), (1, &sent[..]));
     assert_eq!(*reasons.lock(), [GiveUpReason::Body]);
     // Up to the cap it is kept, and the cap can be set.
     let script = Script::statuses(&[503, 200]);
-    send(&layer, &script, streamed(&bytes(64 * 1024))).await.unwrap();
+    send(&layer, &script, streamed(&bytes(64 * 1024)))
+        .await
+        .unwrap();
     assert_eq!(script.calls(), 2);
     let layer = RetryLayer::new(plain().replay_cap(65 * 1024));
     let script = Script::statuses(&[503, 200]);
@@ -116,7 +136,9 @@ async fn a_body_that_says_it_is_too_long_is_never_kept() {
     assert!(ReplayBody::with_cap(Long, 70_000).replay().is_some());
     let script = Script::statuses(&[503, 200]);
     let request = Request::post("http://a/").body(Body::new(Long)).unwrap();
-    let response = send(&RetryLayer::new(plain()), &script, request).await.unwrap();
+    let response = send(&RetryLayer::new(plain()), &script, request)
+        .await
+        .unwrap();
     assert_eq!((response.status().as_u16(), script.calls()), (503, 1));
 }
 
@@ -126,7 +148,9 @@ async fn the_error_of_the_callers_stream_surfaces_and_is_not_retried() {
     let mut chunks = Chunks::of(b"abc", 1);
     chunks.0.push_back(Err("the disk is gone".into()));
     let script = Script::statuses(&[200]);
-    let request = Request::put("http://a/").body(Body::from_stream(chunks)).unwrap();
+    let request = Request::put("http://a/")
+        .body(Body::from_stream(chunks))
+        .unwrap();
     let last = error(send(&RetryLayer::new(plain()), &script, request).await);
     assert_eq!((last.kind(), last.attempts()), (ErrorKind::RequestBody, 1));
     let source = std::error::Error::source(&last).unwrap();
@@ -158,7 +182,10 @@ async fn an_attempt_answered_early_leaves_the_rest_of_the_stream_to_the_next() {
             Ok::<_, BoxError>(answer(if first { 503 } else { 200 }, &[]))
         }
     });
-    let got = RetryLayer::new(plain()).layer(service).oneshot(streamed(&sent)).await;
+    let got = RetryLayer::new(plain())
+        .layer(service)
+        .oneshot(streamed(&sent))
+        .await;
     assert_eq!(status(&got), 200);
     let attempts = attempts.lock();
     assert_eq!(attempts[0], sent[..attempts[0].len()]);
@@ -181,10 +208,16 @@ async fn a_foreign_body_is_sent_again_when_it_is_wrapped() {
             Ok::<_, BoxError>(answer(if first { 503 } else { 200 }, &[]))
         }
     });
-    let frames = [Ok::<_, BoxError>(Frame::data(Bytes::from("ab"))), Ok(Frame::data(Bytes::from("c")))];
+    let frames = [
+        Ok::<_, BoxError>(Frame::data(Bytes::from("ab"))),
+        Ok(Frame::data(Bytes::from("c"))),
+    ];
     let body = ReplayBody::new(StreamBody::new(futures_util::stream::iter(frames)));
     let request = Request::post("http://a/").body(body).unwrap();
-    let got = RetryLayer::new(plain()).layer(service).oneshot(request).await;
+    let got = RetryLayer::new(plain())
+        .layer(service)
+        .oneshot(request)
+        .await;
     assert_eq!(status(&got), 200);
     assert_eq!(*seen.lock(), ["abc", "abc"]);
 }
@@ -198,7 +231,11 @@ async fn a_failed_answer_is_read_before_the_wait_up_to_a_bound() {
         type Item = Result<Bytes, BoxError>;
         fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
             let Some(left) = self.1.checked_sub(1) else {
-                return if self.2.is_some() { Poll::Pending } else { Poll::Ready(None) };
+                return if self.2.is_some() {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(None)
+                };
             };
             self.1 = left;
             self.0.fetch_add(1024, Ordering::Relaxed);
@@ -223,7 +260,9 @@ async fn a_failed_answer_is_read_before_the_wait_up_to_a_bound() {
         });
         let begun = Instant::now();
         let script = Script::new([failed, status_of(200)]);
-        send(&RetryLayer::new(plain()), &script, get()).await.unwrap();
+        send(&RetryLayer::new(plain()), &script, get())
+            .await
+            .unwrap();
         assert_eq!(counter.load(Ordering::Relaxed), read * 1024);
         assert_eq!(script.waits(), [secs(1)], "the reading is part of the wait");
         if stalls {

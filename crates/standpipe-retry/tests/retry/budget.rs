@@ -25,10 +25,19 @@ async fn with_everything_failing_the_load_stays_within_the_budget() {
         let requests = (rate * seconds) as usize;
         let attempts = load(&RetryLayer::new(quick()), rate, seconds).await;
         let bound = requests + requests / 5 + 10 * (seconds as usize + 1);
-        assert!(attempts <= bound, "{attempts} of {bound} at {rate} for {seconds} s");
-        assert!(attempts >= requests + requests / 5, "{attempts}: the budget is there to be used");
+        assert!(
+            attempts <= bound,
+            "{attempts} of {bound} at {rate} for {seconds} s"
+        );
+        assert!(
+            attempts >= requests + requests / 5,
+            "{attempts}: the budget is there to be used"
+        );
         if rate >= 1000 {
-            assert!(attempts as f64 <= 1.25 * requests as f64, "{attempts} for {requests}");
+            assert!(
+                attempts as f64 <= 1.25 * requests as f64,
+                "{attempts} for {requests}"
+            );
         }
     }
 }
@@ -46,7 +55,8 @@ async fn without_budget_the_caller_gets_the_answer_and_it_is_counted() {
     let keep = reasons.clone();
     let none = BudgetPolicy::default().per_second(0).ratio(0.0);
     let layer = RetryLayer::new(quick().budget(none)).on_give_up(move |event| {
-        keep.lock().push((event.reason(), event.status(), event.attempts()));
+        keep.lock()
+            .push((event.reason(), event.status(), event.attempts()));
     });
     let script = Script::statuses(&[503]);
     let service = layer.layer(script.service());
@@ -55,10 +65,20 @@ async fn without_budget_the_caller_gets_the_answer_and_it_is_counted() {
     assert_eq!(response.status(), 503);
     let info = response.extensions().get::<RetryInfo>();
     assert_eq!(info, Some(&RetryInfo::new(1, Duration::ZERO).given_up()));
-    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "503");
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "503"
+    );
     let stats = handle.stats();
-    assert_eq!((stats.retries, stats.given_up, stats.over_budget), (0, 1, 1));
-    let expected = (GiveUpReason::Budget, Some(StatusCode::SERVICE_UNAVAILABLE), 1);
+    assert_eq!(
+        (stats.retries, stats.given_up, stats.over_budget),
+        (0, 1, 1)
+    );
+    let expected = (
+        GiveUpReason::Budget,
+        Some(StatusCode::SERVICE_UNAVAILABLE),
+        1,
+    );
     assert_eq!(*reasons.lock(), [expected]);
 }
 
@@ -79,12 +99,22 @@ async fn only_retries_that_are_made_are_charged() {
     let budget = Arc::new(Counting::default());
     let layer = RetryLayer::new(plain()).budget(budget.clone());
     let counts = || *budget.0.lock();
-    send(&layer, &Script::statuses(&[200]), get()).await.unwrap();
+    send(&layer, &Script::statuses(&[200]), get())
+        .await
+        .unwrap();
     assert_eq!(counts(), (1, 0));
-    send(&layer, &Script::statuses(&[503, 200]), get()).await.unwrap();
+    send(&layer, &Script::statuses(&[503, 200]), get())
+        .await
+        .unwrap();
     assert_eq!(counts(), (2, 1));
-    send(&layer, &Script::statuses(&[503]), get()).await.unwrap();
-    assert_eq!(counts(), (3, 4), "the last attempt's failure is not charged");
+    send(&layer, &Script::statuses(&[503]), get())
+        .await
+        .unwrap();
+    assert_eq!(
+        counts(),
+        (3, 4),
+        "the last attempt's failure is not charged"
+    );
     let long = Script::new([with_headers(429, &[("retry-after", "999")])]);
     send(&layer, &long, get()).await.unwrap();
     assert_eq!(counts(), (4, 4));
@@ -113,7 +143,11 @@ async fn statuses_and_connections_are_charged_to_one_budget() {
     let policy = quick().budget(BudgetPolicy::default().ratio(0.0).per_second(2));
     let refused = failing(Error::new(ErrorKind::Connect));
     let script = Script::new([status_of(503), refused.clone(), refused]);
-    assert!(send(&RetryLayer::new(policy), &script, get()).await.is_err());
+    assert!(
+        send(&RetryLayer::new(policy), &script, get())
+            .await
+            .is_err()
+    );
     assert_eq!(script.calls(), 3);
 }
 
@@ -139,7 +173,10 @@ async fn a_second_gives_its_floor_and_what_it_leaves_is_lost() {
 #[test]
 fn settings_that_make_no_sense_do_not_panic() {
     for ratio in [f64::NAN, -1.0, f64::INFINITY, f64::MAX] {
-        let policy = BudgetPolicy::default().ratio(ratio).carry(u32::MAX).per_second(u32::MAX);
+        let policy = BudgetPolicy::default()
+            .ratio(ratio)
+            .carry(u32::MAX)
+            .per_second(u32::MAX);
         let budget = RetryBudget::new(policy);
         budget.deposit();
         budget.deposit();
@@ -150,7 +187,12 @@ fn settings_that_make_no_sense_do_not_panic() {
 /// RTY-05
 #[test]
 fn threads_together_take_no_more_than_there_is() {
-    let budget = RetryBudget::new(BudgetPolicy::default().per_second(1000).ratio(0.2).carry(u32::MAX));
+    let budget = RetryBudget::new(
+        BudgetPolicy::default()
+            .per_second(1000)
+            .ratio(0.2)
+            .carry(u32::MAX),
+    );
     let now = Instant::now();
     let taken: usize = std::thread::scope(|scope| {
         let worker = || {
@@ -162,7 +204,10 @@ fn threads_together_take_no_more_than_there_is() {
                 .count()
         };
         let workers: Vec<_> = (0..4).map(|_| scope.spawn(worker)).collect();
-        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .sum()
     });
     // Each deposit pays for a fifth, and there were more tries than that: all of it was taken.
     assert_eq!(taken, 1000 + 80_000 / 5);

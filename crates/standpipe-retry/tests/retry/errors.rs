@@ -83,14 +83,20 @@ fn put() -> Request<Body> {
 
 fn keyed() -> Request<Body> {
     let mut request = post();
-    request.headers_mut().insert("idempotency-key", "\"k\"".parse().unwrap());
+    request
+        .headers_mut()
+        .insert("idempotency-key", "\"k\"".parse().unwrap());
     request
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tls_peer_that_hung_up_is_tried_again_and_a_refused_certificate_is_not() {
     use std::io::{Error as IoError, ErrorKind as IoKind};
-    for (io, calls) in [(IoKind::UnexpectedEof, 2), (IoKind::ConnectionReset, 2), (IoKind::InvalidData, 1)] {
+    for (io, calls) in [
+        (IoKind::UnexpectedEof, 2),
+        (IoKind::ConnectionReset, 2),
+        (IoKind::InvalidData, 1),
+    ] {
         let error = Error::new(ErrorKind::Tls).with_source(IoError::new(io, "handshake"));
         let script = Script::new([failing(error), status_of(200)]);
         let _ = send(&RetryLayer::default(), &script, post()).await;
@@ -109,7 +115,10 @@ async fn a_post_that_may_have_arrived_is_sent_again_only_where_that_was_asked_fo
 async fn an_error_says_how_many_attempts_were_made_and_how_long_was_waited() {
     let script = Script::new([failing(Error::new(ErrorKind::Connect))]);
     let last = error(send(&RetryLayer::new(plain()), &script, post()).await);
-    assert_eq!(last.retry_info(), Some(RetryInfo::new(4, secs(7)).given_up()));
+    assert_eq!(
+        last.retry_info(),
+        Some(RetryInfo::new(4, secs(7)).given_up())
+    );
     assert!(last.to_string().ends_with("after 4 attempts"), "{last}");
     // Also where nothing was tried again, and where nothing could be.
     for policy in [plain(), RetryPolicy::none()] {
@@ -149,13 +158,23 @@ async fn a_key_is_the_same_on_each_attempt_and_new_for_each_request() {
     };
     for expected in ["\"key-1\"", "\"key-2\""] {
         // With a key, what may have been sent is sent again.
-        let script = Script::new([failing(closed(RequestSent::Maybe)), status_of(503), status_of(200)]);
+        let script = Script::new([
+            failing(closed(RequestSent::Maybe)),
+            status_of(503),
+            status_of(200),
+        ]);
         send(&layer, &script, post()).await.unwrap();
         assert_eq!(keys(&script), vec![Some(expected.parse().unwrap()); 3]);
     }
     let script = Script::statuses(&[503, 200]);
     send(&layer, &script, keyed()).await.unwrap();
-    assert_eq!(keys(&script), [Some("\"k\"".parse().unwrap()), Some("\"k\"".parse().unwrap())]);
+    assert_eq!(
+        keys(&script),
+        [
+            Some("\"k\"".parse().unwrap()),
+            Some("\"k\"".parse().unwrap())
+        ]
+    );
     let script = Script::statuses(&[503, 200]);
     send(&layer, &script, get()).await.unwrap();
     assert_eq!(keys(&script), [None, None]);

@@ -131,11 +131,15 @@ fn answer(status: u16, headers: &[(&str, &str)]) -> Response<Body> {
 }
 
 fn get() -> Request<Body> {
-    Request::get("http://example.com/").body(Body::empty()).unwrap()
+    Request::get("http://example.com/")
+        .body(Body::empty())
+        .unwrap()
 }
 
 fn post() -> Request<Body> {
-    Request::post("http://example.com/").body(Body::from("data")).unwrap()
+    Request::post("http://example.com/")
+        .body(Body::from("data"))
+        .unwrap()
 }
 
 fn secs(n: u64) -> Duration {

@@ -41,7 +41,10 @@ fn a_wait_is_read_by_the_table() {
         ("31536001", None),
         ("1.5", Some(millis(1500))),
         ("0.0000000001", Some(Duration::ZERO)),
-        ("1.9999999999999999999999999999999999999999", Some(Duration::from_nanos(1_999_999_999))),
+        (
+            "1.9999999999999999999999999999999999999999",
+            Some(Duration::from_nanos(1_999_999_999)),
+        ),
         (" 5\t", Some(secs(5))),
         ("007", Some(secs(7))),
         ("1.5e3", None),
@@ -109,13 +112,14 @@ fn value() -> impl Strategy<Value = HeaderValue> {
         "Mon Sep 29 16:27:27 2025",
     ];
     let number = prop::collection::vec(prop::sample::select(NEARLY), 0..24);
-    let date = (0..3usize, 0..32usize, any::<u8>(), 0..32usize).prop_map(|(form, at, byte, end)| {
-        let mut date = DATES[form].as_bytes().to_vec();
-        let length = date.len();
-        date[at % length] = byte;
-        date.truncate(end.max(20));
-        date
-    });
+    let date =
+        (0..3usize, 0..32usize, any::<u8>(), 0..32usize).prop_map(|(form, at, byte, end)| {
+            let mut date = DATES[form].as_bytes().to_vec();
+            let length = date.len();
+            date[at % length] = byte;
+            date.truncate(end.max(20));
+            date
+        });
     prop_oneof![prop::collection::vec(any::<u8>(), 0..24), number, date]
         .prop_map(|bytes| HeaderValue::from_bytes(&bytes).unwrap_or(HeaderValue::from_static("")))
 }
@@ -126,8 +130,14 @@ async fn what_the_server_asks_for_stands_in_place_of_the_backoff() {
     for (headers, wait) in [
         (&[("retry-after", "60")][..], secs(60)),
         (&[("retry-after", "120")], secs(120)),
-        (&[("retry-after-ms", "250"), ("retry-after", "9")], millis(250)),
-        (&[("retry-after", "Mon, 29 Sep 2025 16:27:07 GMT")], secs(40)),
+        (
+            &[("retry-after-ms", "250"), ("retry-after", "9")],
+            millis(250),
+        ),
+        (
+            &[("retry-after", "Mon, 29 Sep 2025 16:27:07 GMT")],
+            secs(40),
+        ),
         (&[("retry-after", "-10")], secs(1)),
     ] {
         let script = Script::new([with_headers(429, headers), status_of(200)]);
@@ -140,7 +150,10 @@ async fn what_the_server_asks_for_stands_in_place_of_the_backoff() {
 /// RTY-07
 #[tokio::test(start_paused = true)]
 async fn now_is_now_with_a_little_jitter() {
-    for value in [&[("retry-after", "0")], &[("retry-after", "Fri, 29 Sep 2023 16:26:27 GMT")]] {
+    for value in [
+        &[("retry-after", "0")],
+        &[("retry-after", "Fri, 29 Sep 2023 16:26:27 GMT")],
+    ] {
         let script = Script::new([with_headers(503, value), status_of(200)]);
         let layer = RetryLayer::new(RetryPolicy::new()).wall_clock(noon).seed(7);
         send(&layer, &script, get()).await.unwrap();
@@ -154,12 +167,20 @@ async fn now_is_now_with_a_little_jitter() {
 async fn a_wait_longer_than_allowed_gives_the_answer_at_once_or_is_cut() {
     let script = Script::new([with_headers(429, &[("retry-after", "121")]), status_of(200)]);
     let begun = Instant::now();
-    let response = send(&RetryLayer::new(plain()), &script, get()).await.unwrap();
-    assert_eq!((response.status().as_u16(), begun.elapsed()), (429, Duration::ZERO));
+    let response = send(&RetryLayer::new(plain()), &script, get())
+        .await
+        .unwrap();
+    assert_eq!(
+        (response.status().as_u16(), begun.elapsed()),
+        (429, Duration::ZERO)
+    );
     assert_eq!(response.headers()["retry-after"], "121");
     let info = response.extensions().get::<RetryInfo>();
     assert_eq!(info, Some(&RetryInfo::new(1, Duration::ZERO).given_up()));
-    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "429");
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "429"
+    );
 
     let script = Script::new([with_headers(429, &[("retry-after", "121")]), status_of(200)]);
     let layer = RetryLayer::new(plain().too_long(TooLong::Clamp));

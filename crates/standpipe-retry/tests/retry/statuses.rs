@@ -25,7 +25,11 @@ async fn an_answer_is_retried_by_the_table() {
         (529, &[], false),
         // RTY-11: what the server says outright goes before all else.
         (503, &[("x-should-retry", "false")], false),
-        (429, &[("x-should-retry", "false"), ("retry-after", "1")], false),
+        (
+            429,
+            &[("x-should-retry", "false"), ("retry-after", "1")],
+            false,
+        ),
         (500, &[("x-should-retry", "true")], true),
         (404, &[("x-should-retry", "True")], true),
         (404, &[("x-should-retry", "perhaps")], false),
@@ -54,7 +58,9 @@ async fn the_statuses_can_be_set() {
     let policy = RetryPolicy::new().statuses([408, 409, 500, 529]);
     for (status, calls) in [(408, 2), (409, 2), (500, 2), (529, 2), (429, 1), (503, 1)] {
         let script = Script::statuses(&[status, 200]);
-        send(&RetryLayer::new(policy.clone()), &script, get()).await.unwrap();
+        send(&RetryLayer::new(policy.clone()), &script, get())
+            .await
+            .unwrap();
         assert_eq!(script.calls(), calls, "{status}");
     }
 }
@@ -70,7 +76,9 @@ async fn answers_to_idempotent_methods_alone_are_retried_where_the_policy_says_s
     send(&layer, &script, get()).await.unwrap();
     assert_eq!(script.calls(), 2);
     let mut keyed = post();
-    keyed.headers_mut().insert("idempotency-key", "\"k\"".parse().unwrap());
+    keyed
+        .headers_mut()
+        .insert("idempotency-key", "\"k\"".parse().unwrap());
     let script = Script::statuses(&[503, 200]);
     send(&layer, &script, keyed).await.unwrap();
     assert_eq!(script.calls(), 2);
@@ -92,12 +100,17 @@ async fn two_failures_with_the_defaults_take_one_and_two_seconds_within_jitter()
 #[tokio::test(start_paused = true)]
 async fn after_three_retries_the_last_answer_is_the_callers_untouched() {
     let script = Script::statuses(&[503]);
-    let response = send(&RetryLayer::new(plain()), &script, get()).await.unwrap();
+    let response = send(&RetryLayer::new(plain()), &script, get())
+        .await
+        .unwrap();
     assert_eq!(script.waits(), [secs(1), secs(2), secs(4)]);
     assert_eq!(response.status(), 503);
     let info = *response.extensions().get::<RetryInfo>().unwrap();
     assert_eq!(info, RetryInfo::new(4, secs(7)).given_up());
-    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "503");
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "503"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,7 +119,9 @@ async fn a_response_says_how_it_came_about_only_after_a_second_attempt() {
     let response = send(&RetryLayer::default(), &script, get()).await.unwrap();
     assert!(response.extensions().is_empty());
     let script = Script::statuses(&[503, 404]);
-    let response = send(&RetryLayer::new(plain()), &script, get()).await.unwrap();
+    let response = send(&RetryLayer::new(plain()), &script, get())
+        .await
+        .unwrap();
     let info = response.extensions().get::<RetryInfo>();
     assert_eq!(info, Some(&RetryInfo::new(2, secs(1))));
 }
@@ -130,7 +145,9 @@ async fn a_policy_of_ones_own_is_asked_for_each_answer() {
 #[tokio::test(start_paused = true)]
 async fn with_no_retries_nothing_is_done() {
     let script = Script::statuses(&[503]);
-    let response = send(&RetryLayer::new(RetryPolicy::none()), &script, get()).await.unwrap();
+    let response = send(&RetryLayer::new(RetryPolicy::none()), &script, get())
+        .await
+        .unwrap();
     assert!(response.extensions().is_empty());
     assert_eq!(script.calls(), 1);
 }
