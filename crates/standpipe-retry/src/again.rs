@@ -113,7 +113,7 @@ where
 
     /// Goes on after a look into the answer.
     pub(crate) fn after_peek<R>(
-        &mut self,
+        &self,
         progress: &mut Progress,
         response: Response<R>,
         verdict: Verdict,
@@ -126,7 +126,7 @@ where
     }
 
     fn conclude<R>(
-        &mut self,
+        &self,
         progress: &mut Progress,
         result: Result<Response<R>, Error>,
         decision: Decision,

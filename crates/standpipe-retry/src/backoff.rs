@@ -113,9 +113,8 @@ impl ExponentialBackoff {
         let chance = if chance > 0.0 { chance.min(1.0) } else { 0.0 };
         let max = self.max.as_secs_f64();
         let wait = match self.jitter {
-            Jitter::None => base,
             Jitter::Proportional(share) if share > 0.0 => (share * base).mul_add(chance, base),
-            Jitter::Proportional(_) => base,
+            Jitter::None | Jitter::Proportional(_) => base,
             Jitter::Full => base.min(max) * chance,
             Jitter::Equal => base.min(max) * f64::midpoint(1.0, chance),
         };

@@ -18,7 +18,7 @@ proptest! {
             .max(millis(max))
             .jitter(Jitter::Proportional(share));
         let base = initial as f64 / 1000.0 * multiplier.powi(attempt as i32);
-        let expected = (base + share * base * chance).min(max as f64 / 1000.0);
+        let expected = (base * share.mul_add(chance, 1.0)).min(max as f64 / 1000.0);
         let delay = backoff.delay(attempt, chance).as_secs_f64();
         prop_assert!((delay - expected).abs() <= 1e-6 * expected.max(1.0), "{delay} {expected}");
     }

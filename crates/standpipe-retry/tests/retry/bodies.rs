@@ -187,7 +187,7 @@ async fn an_attempt_answered_early_leaves_the_rest_of_the_stream_to_the_next() {
         .oneshot(streamed(&sent))
         .await;
     assert_eq!(status(&got), 200);
-    let attempts = attempts.lock();
+    let attempts = attempts.lock().clone();
     assert_eq!(attempts[0], sent[..attempts[0].len()]);
     assert_eq!(attempts[1], sent);
     // The first attempt's body cannot give the pieces that the second has taken.

@@ -5,7 +5,8 @@ use standpipe_retry::{Attempt, Decision, Methods, Policy};
 /// RTY-12, RTY-13: the table of the crate's page.
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_retried_by_the_table() {
-    let rows: &[(u16, &[(&str, &str)], bool)] = &[
+    type Headers = &'static [(&'static str, &'static str)];
+    let rows: &[(u16, Headers, bool)] = &[
         (200, &[], false),
         (204, &[], false),
         (301, &[], false),
@@ -38,9 +39,7 @@ async fn an_answer_is_retried_by_the_table() {
     for method in [Method::GET, Method::POST, Method::PATCH, Method::DELETE] {
         for (status, headers, retried) in rows {
             let (status, headers) = (*status, *headers);
-            let owned: Vec<_> = headers.to_vec();
-            let failed: Make = Arc::new(move || Ok(answer(status, &owned)));
-            let script = Script::new([failed, status_of(200)]);
+            let script = Script::new([with_headers(status, headers), status_of(200)]);
             let mut request = post();
             *request.method_mut() = method.clone();
             let got = send(&RetryLayer::default(), &script, request).await;
