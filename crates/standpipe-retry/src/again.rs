@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use standpipe_core::{BoxError, Deadline, Error, Replay, RequestSent, RetryInfo};
 use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::attempt::Outcome;
-use crate::hooks::Hooks;
+use crate::copy::RequestCopy;
+use crate::hooks::BeforeAttempt;
 use crate::peek::PeekFuture;
 use crate::plan::{Bounds, Progress, asked};
 use crate::shared::{Counts, Shared};
@@ -27,7 +28,7 @@ pub(crate) struct Again<S, B, C> {
     pub(crate) service: S,
     shared: Arc<Shared<C>>,
     /// What the next attempt sends; `None` while the last one is under way.
-    request: Option<Request<B>>,
+    copy: Option<RequestCopy<B>>,
     /// Made when the first attempt has failed.
     facts: Option<Box<Facts>>,
 }
@@ -53,13 +54,26 @@ pub(crate) enum Next<R> {
 }
 
 impl<S, B, C> Again<S, B, C> {
-    pub(crate) fn new(service: S, shared: &Arc<Shared<C>>, request: Request<B>) -> Self {
-        Self {
-            service,
+    /// What is kept of `request` before it is sent; `None` where its body cannot be sent again.
+    #[inline]
+    pub(crate) fn of(
+        request: &mut Request<B>,
+        cap: usize,
+        service: &S,
+        shared: &Arc<Shared<C>>,
+    ) -> Option<Self>
+    where
+        S: Clone,
+        B: Replay,
+    {
+        request.body_mut().keep(cap);
+        let body = request.body().replay()?;
+        Some(Self {
+            service: service.clone(),
             shared: Arc::clone(shared),
-            request: Some(request),
+            copy: Some(RequestCopy::with(request, body)),
             facts: None,
-        }
+        })
     }
 
     /// Whether `response` is one that no policy of ours tries again, as nearly all are.
@@ -193,20 +207,20 @@ where
     where
         S: Service<Request<B>>,
     {
-        let mut request = self
-            .request
-            .take()
-            .expect("an attempt was decided upon with its request at hand");
-        let policy = self.policy();
-        if progress.retries < policy.max_retries {
-            let cap = policy.replay_cap;
-            self.request = copy_of(&mut request, cap);
+        let copy = self.copy.take();
+        let mut request = copy
+            .expect("an attempt was decided upon with its request at hand")
+            .into_request();
+        if progress.retries < self.policy().max_retries {
+            let body = request.body().replay();
+            self.copy = body.map(|body| RequestCopy::with(&request, body));
         }
-        let hooks = &self.shared.settings.hooks;
-        let request = match prepared(request, hooks, progress.attempts) {
-            Ok(request) => request,
-            Err(error) => return Err(failed(progress, error)),
-        };
+        if let Some(hook) = &self.shared.settings.hooks.before_attempt {
+            request = match prepared(request, hook, progress.attempts) {
+                Ok(request) => request,
+                Err(error) => return Err(failed(progress, error)),
+            };
+        }
         progress.attempts += 1;
         Ok(self.service.call(request))
     }
@@ -228,8 +242,7 @@ where
     }
 
     fn is_whole(&self) -> bool {
-        let request = self.request.as_ref();
-        request.is_some_and(|request| request.body().is_whole())
+        self.copy.as_ref().is_some_and(|copy| copy.body.is_whole())
     }
 
     fn judge(&self, attempt: &Attempt<'_>) -> Decision {
@@ -275,14 +288,13 @@ where
         if self.facts.is_some() {
             return;
         }
-        self.facts = self.request.as_ref().map(|request| {
-            let headers = request.headers();
+        self.facts = self.copy.as_ref().map(|copy| {
             Box::new(Facts {
-                method: request.method().clone(),
-                uri: request.uri().clone(),
-                keyed: is_keyed(headers),
-                deadline: Deadline::of(request),
-                wish: RequestRetry::of(request.extensions()).cloned(),
+                method: copy.method.clone(),
+                uri: copy.uri.clone(),
+                keyed: copy.headers.as_ref().is_some_and(is_keyed),
+                deadline: Deadline::of_parts(&copy.body, &copy.extensions),
+                wish: RequestRetry::of(&copy.extensions).cloned(),
             })
         });
     }
@@ -347,34 +359,13 @@ pub(crate) fn failed(progress: &Progress, error: BoxError) -> BoxError {
     error.with_retry_info(progress.info()).into()
 }
 
-/// A copy of `request` to be sent again, where its body allows.
-#[inline]
-pub(crate) fn copy_of<B: Replay>(request: &mut Request<B>, cap: usize) -> Option<Request<B>> {
-    request.body_mut().keep(cap);
-    let mut copy = Request::new(request.body().replay()?);
-    copy.method_mut().clone_from(request.method());
-    copy.uri_mut().clone_from(request.uri());
-    *copy.version_mut() = request.version();
-    // Cloning what is empty is not free.
-    if !request.headers().is_empty() {
-        copy.headers_mut().clone_from(request.headers());
-    }
-    if !request.extensions().is_empty() {
-        copy.extensions_mut().clone_from(request.extensions());
-    }
-    Some(copy)
-}
-
 /// The request with its head as the user's hook wants it.
-#[inline]
+#[cold]
 pub(crate) fn prepared<B>(
     request: Request<B>,
-    hooks: &Hooks,
+    hook: &BeforeAttempt,
     number: u32,
 ) -> Result<Request<B>, BoxError> {
-    let Some(hook) = &hooks.before_attempt else {
-        return Ok(request);
-    };
     let (mut parts, body) = request.into_parts();
     hook(&mut parts, number)?;
     Ok(Request::from_parts(parts, body))
@@ -388,6 +379,6 @@ pub(crate) fn give_key<B>(request: &mut Request<B>, make: &dyn Fn() -> HeaderVal
     }
 }
 
-fn is_keyed(headers: &http::HeaderMap) -> bool {
+fn is_keyed(headers: &HeaderMap) -> bool {
     headers.contains_key(IDEMPOTENCY_KEY) || headers.contains_key(X_IDEMPOTENCY_KEY)
 }

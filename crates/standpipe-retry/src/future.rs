@@ -87,23 +87,55 @@ where
 {
     type Output = Result<Response<R>, BoxError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.as_mut().project();
+        let StateProj::Calling { future } = this.state.as_mut().project() else {
+            return self.go_on(None, cx);
+        };
+        let again = this.again.as_ref();
+        match future.poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(response)) if again.is_none_or(|again| again.passes(&response)) => {
+                // Whoever keeps a finished future around keeps no copy with it.
+                *this.again = None;
+                if this.progress.attempts == 1 {
+                    return Poll::Ready(Ok(response));
+                }
+                Poll::Ready(stamped(this.progress, Ok(response)))
+            }
+            Poll::Ready(result) => self.go_on(Some(result), cx),
+        }
+    }
+}
+
+impl<S, B, R, C> ResponseFuture<S, B, R, C>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    B: Replay + 'static,
+    R: Body,
+    C: Peeker<R>,
+{
+    /// What is not an attempt with an answer that passes; apart from that, so that the way of nearly
+    /// all calls is short.
+    #[cold]
+    fn go_on(
+        self: Pin<&mut Self>,
+        mut outcome: Option<Result<Response<R>, S::Error>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<R>, BoxError>> {
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
                 // Calling => the end, or any other but Refused
                 StateProj::Calling { future } => {
-                    let result = ready!(future.poll(cx));
+                    let result = match outcome.take() {
+                        Some(result) => result,
+                        None => ready!(future.poll(cx)),
+                    };
                     match (result, this.again.as_mut()) {
-                        (Ok(response), again)
-                            if again.as_ref().is_none_or(|a| a.passes(&response)) =>
-                        {
-                            // Whoever keeps a finished future around keeps no copy with it.
-                            *this.again = None;
-                            if this.progress.attempts == 1 {
-                                return Poll::Ready(Ok(response));
-                            }
-                            return Poll::Ready(stamped(this.progress, Ok(response)));
+                        (Ok(response), Some(again)) if again.passes(&response) => {
+                            Next::Return(stamped(this.progress, Ok(response)))
                         }
                         (result, Some(again)) => {
                             again.after(this.progress, result.map_err(Into::into))

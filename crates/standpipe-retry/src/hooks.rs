@@ -124,7 +124,7 @@ outcome_accessors!(RetryEvent GiveUpEvent);
 
 pub(crate) type OnRetry = Arc<dyn Fn(&RetryEvent<'_>) + Send + Sync>;
 type OnGiveUp = Arc<dyn Fn(&GiveUpEvent<'_>) + Send + Sync>;
-type BeforeAttempt = Arc<dyn Fn(&mut Parts, u32) -> Result<(), BoxError> + Send + Sync>;
+pub(crate) type BeforeAttempt = Arc<dyn Fn(&mut Parts, u32) -> Result<(), BoxError> + Send + Sync>;
 type MakeKey = Arc<dyn Fn() -> HeaderValue + Send + Sync>;
 type ForeignSent = Arc<dyn Fn(&BoxError) -> RequestSent + Send + Sync>;
 

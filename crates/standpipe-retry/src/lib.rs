@@ -4,6 +4,7 @@ mod again;
 mod attempt;
 mod backoff;
 mod budget;
+mod copy;
 mod drain;
 mod future;
 mod hooks;

@@ -7,7 +7,7 @@ use http_body::Body;
 use standpipe_core::{BoxError, Replay};
 use tower_service::Service;
 
-use crate::again::{Again, copy_of, give_key, prepared};
+use crate::again::{Again, give_key, prepared};
 use crate::shared::Shared;
 use crate::{NoPeek, Peeker, RequestRetry, ResponseFuture, RetryPolicy, RetryStats};
 
@@ -107,21 +107,22 @@ where
         let policy = wish
             .and_then(RequestRetry::own_policy)
             .unwrap_or(&settings.policy);
-        let copy = if policy.max_retries == 0 || wish.is_some_and(RequestRetry::is_off) {
+        let again = if policy.max_retries == 0 || wish.is_some_and(RequestRetry::is_off) {
             None
         } else {
             let cap = policy.replay_cap;
             if let Some(make) = &settings.hooks.idempotency_key {
                 give_key(&mut request, make.as_ref());
             }
-            copy_of(&mut request, cap)
+            Again::of(&mut request, cap, &self.inner, &self.shared)
         };
-        let request = match prepared(request, &settings.hooks, 0) {
-            Ok(request) => request,
-            Err(error) => return ResponseFuture::refused(error),
-        };
-        let again = copy.map(|copy| Again::new(self.inner.clone(), &self.shared, copy));
-        ResponseFuture::new(self.inner.call(request), again)
+        match &settings.hooks.before_attempt {
+            None => ResponseFuture::new(self.inner.call(request), again),
+            Some(hook) => match prepared(request, hook, 0) {
+                Ok(request) => ResponseFuture::new(self.inner.call(request), again),
+                Err(error) => ResponseFuture::refused(error),
+            },
+        }
     }
 }
 
