@@ -25,6 +25,8 @@ pub(super) struct Kept<S> {
     /// Bytes given so far.
     given: u64,
     trailers_given: bool,
+    /// It was told why it gets no more.
+    told: bool,
 }
 
 struct Shared<S> {
@@ -53,7 +55,7 @@ enum Keeping {
     All,
     /// It was too much, or nobody has a use for it: only the reader goes on.
     Nothing,
-    /// The source failed.
+    /// The source failed, or what a reader needs of the store is gone.
     Failed,
 }
 
@@ -86,6 +88,7 @@ impl<S> Kept<S> {
             at: 0,
             given: 0,
             trailers_given: false,
+            told: false,
         }
     }
 
@@ -132,17 +135,23 @@ impl<S> Kept<S> {
         let mut overtaken = None;
         if self.reader == 0 {
             if state.keeping != Keeping::All {
-                return Turn::Give(Some(Err(refused("the body can no longer be sent again"))));
+                let told = std::mem::replace(&mut self.told, true);
+                return Turn::Give((!told).then(|| Err(refused(FAILED))));
             }
             overtaken = self.begin(&mut state);
         }
         let turn = if state.reader != self.reader {
-            Turn::Give(Some(Err(refused(OVERTAKEN))))
+            let told = std::mem::replace(&mut self.told, true);
+            Turn::Give((!told).then(|| Err(refused(OVERTAKEN))))
+        } else if state.keeping == Keeping::Failed {
+            // Never as an end: the body would be cut short and nobody would know.
+            let told = std::mem::replace(&mut self.told, true);
+            Turn::Give((!told).then(|| Err(refused(FAILED))))
         } else if let Some(piece) = state.store.piece(self.at) {
             self.at += 1;
             self.given += piece.len() as u64;
             Turn::Give(Some(Ok(Frame::data(piece.clone()))))
-        } else if state.ended || state.keeping == Keeping::Failed {
+        } else if state.ended {
             Turn::Give(self.last_frame(&state))
         } else if let Some(source) = state.source.take() {
             Turn::Poll(source)
@@ -177,6 +186,10 @@ impl<S> Kept<S> {
             // What this handle has read is the new reader's, who may be waiting for the source.
             state.store.seal();
             woken = state.waker.take();
+            if given_up.is_some() {
+                // It has not read yet what was just let go.
+                state.keeping = Keeping::Failed;
+            }
         } else if polled.is_pending() {
             state.waker = Some(cx.waker().clone());
         } else {
@@ -248,12 +261,14 @@ where
         let at_end = source.is_end_stream();
         drop(lost);
         if !this.put_back(source, at_end, &polled, cx) {
+            this.told = true;
             return Poll::Ready(Some(Err(refused(OVERTAKEN))));
         }
         if let Some(Ok(frame)) = ready_ref(&polled) {
             this.given += frame.data_ref().map_or(0, |data| data.len() as u64);
             this.trailers_given |= frame.is_trailers();
         }
+        this.told = matches!(polled, Poll::Ready(Some(Err(_))));
         polled
     }
 
@@ -311,6 +326,7 @@ impl<S> Drop for LostOnPanic<'_, S> {
     }
 }
 
+const FAILED: &str = "the body can no longer be sent again";
 const OVERTAKEN: &str = "a later attempt sends the body";
 
 fn ready_ref<T>(polled: &Poll<Option<T>>) -> Option<&T> {

@@ -1,6 +1,8 @@
 //! The one body type of requests and responses.
 
 mod kept;
+#[cfg(test)]
+mod kept_tests;
 mod kind;
 mod replay;
 mod replay_body;
