@@ -15,8 +15,8 @@ use crate::peek::PeekFuture;
 use crate::plan::{Bounds, Progress, asked};
 use crate::shared::{Counts, Shared};
 use crate::{
-    Attempt, Decision, GiveUpEvent, GiveUpReason, Peeker, Policy, RequestRetry, RetryEvent,
-    RetryPolicy, Verdict,
+    Attempt, Decision, GiveUpEvent, GiveUpReason, Methods, Peeker, Policy, RequestRetry,
+    RetryEvent, RetryPolicy, Verdict,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -234,7 +234,10 @@ where
             .is_none_or(|deadline| !deadline.remaining().is_zero());
         let allowed = match error.request_sent() {
             RequestSent::No => true,
-            RequestSent::Maybe => facts.keyed || facts.method.is_idempotent(),
+            RequestSent::Maybe => {
+                let any = self.policy().unanswered == Methods::Any;
+                any || facts.keyed || facts.method.is_idempotent()
+            }
             RequestSent::Yes => false,
         };
         let given_up = error.retry_info().is_some_and(|info| info.gave_up);

@@ -36,11 +36,13 @@ fn frames(
     ReplayBody::with_cap(Frames(frames.into_iter().collect()), 8)
 }
 
-fn poll<B: HttpBody + Unpin>(body: &mut B) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+type Polled<E> = Poll<Option<Result<Frame<Bytes>, E>>>;
+
+fn poll<B: HttpBody<Data = Bytes> + Unpin>(body: &mut B) -> Polled<B::Error> {
     Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
 }
 
-fn text(polled: Poll<Option<Result<Frame<Bytes>, Error>>>) -> Option<Bytes> {
+fn text(polled: Polled<Error>) -> Option<Bytes> {
     match polled {
         Poll::Ready(Some(Ok(frame))) => frame.into_data().ok(),
         _ => None,

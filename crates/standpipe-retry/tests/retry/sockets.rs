@@ -171,7 +171,7 @@ async fn an_upload_refused_early_goes_out_whole_on_the_next_attempt() {
     assert_eq!(keep.lock()[0].1, sent);
 }
 
-/// STALE-02, STALE-03: a connection that was used before ends when the next request has come.
+/// STALE-02, STALE-03, RTY-24: a connection that was used before ends when the next request has come.
 #[tokio::test]
 async fn a_get_that_a_kept_connection_lost_goes_out_at_once_and_a_post_does_not() {
     for (request, retried) in [(get(), true), (post(), false)] {
