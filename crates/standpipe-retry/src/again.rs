@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
-use standpipe_core::{BoxError, Deadline, Error, Replay, RequestSent, RetryInfo};
+use http::{Method, Request, Response, Uri};
+use standpipe_core::{BoxError, Deadline, Error, Replay, RequestSent};
 use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::attempt::Outcome;
 use crate::copy::RequestCopy;
-use crate::hooks::BeforeAttempt;
+use crate::head::{is_keyed, prepared};
+use crate::outcome::{failed, is_final, stamped};
 use crate::peek::PeekFuture;
 use crate::plan::{Bounds, Progress, asked};
 use crate::shared::{Counts, Shared};
@@ -18,9 +19,6 @@ use crate::{
     Attempt, Decision, GiveUpEvent, GiveUpReason, Methods, Peeker, Policy, RequestRetry,
     RetryEvent, RetryPolicy, Verdict,
 };
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const X_IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
 
 /// All that another attempt needs.
 #[derive(Debug)]
@@ -318,70 +316,4 @@ where
             hook(&event);
         }
     }
-}
-
-/// Whether a retry further in has given up on this outcome.
-fn is_final<R>(result: &Result<Response<R>, Error>) -> bool {
-    let info = match result {
-        Ok(response) => response.extensions().get::<RetryInfo>().copied(),
-        Err(error) => error.retry_info(),
-    };
-    info.is_some_and(|info| info.gave_up)
-}
-
-/// The result with what was done for it: in an error always, in a response after a second attempt.
-pub(crate) fn stamped<R>(
-    progress: &Progress,
-    result: Result<Response<R>, Error>,
-) -> Result<Response<R>, BoxError> {
-    let info = |known: Option<RetryInfo>| match known {
-        // A retry further in has counted.
-        Some(known) if progress.attempts == 1 => known,
-        Some(known) if known.gave_up => progress.info().given_up(),
-        _ => progress.info(),
-    };
-    match result {
-        Ok(mut response) => {
-            if progress.attempts > 1 {
-                let known = response.extensions().get().copied();
-                response.extensions_mut().insert(info(known));
-            }
-            Ok(response)
-        }
-        Err(error) => {
-            let known = error.retry_info();
-            Err(error.with_retry_info(info(known)).into())
-        }
-    }
-}
-
-/// An error that ends the request without a further attempt.
-#[cold]
-pub(crate) fn failed(progress: &Progress, error: BoxError) -> BoxError {
-    let error = Error::from_boxed(error);
-    error.with_retry_info(progress.info()).into()
-}
-
-/// The request with its head as the user's hook wants it.
-#[cold]
-pub(crate) fn prepared<B>(
-    request: Request<B>,
-    hook: &BeforeAttempt,
-    number: u32,
-) -> Result<Request<B>, BoxError> {
-    let (mut parts, body) = request.into_parts();
-    hook(&mut parts, number)?;
-    Ok(Request::from_parts(parts, body))
-}
-
-/// Gives `request` a key, where its method needs one and it has none.
-pub(crate) fn give_key<B>(request: &mut Request<B>, make: &dyn Fn() -> HeaderValue) {
-    if !request.method().is_idempotent() && !is_keyed(request.headers()) {
-        let key = make();
-        request.headers_mut().insert(IDEMPOTENCY_KEY, key);
-    }
-}
-
-fn is_keyed(headers: &HeaderMap) -> bool {
-    headers.contains_key(IDEMPOTENCY_KEY) || headers.contains_key(X_IDEMPOTENCY_KEY)
 }

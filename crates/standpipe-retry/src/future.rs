@@ -10,8 +10,9 @@ use standpipe_core::{BoxError, Error, Replay};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
-use crate::again::{Again, Next, failed, stamped};
+use crate::again::{Again, Next};
 use crate::drain::Drain;
+use crate::outcome::{failed, stamped};
 use crate::peek::PeekFuture;
 use crate::plan::Progress;
 use crate::{Decision, NoPeek, Peeker};

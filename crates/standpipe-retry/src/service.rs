@@ -7,7 +7,8 @@ use http_body::Body;
 use standpipe_core::{BoxError, Replay};
 use tower_service::Service;
 
-use crate::again::{Again, give_key, prepared};
+use crate::again::Again;
+use crate::head::{give_key, prepared};
 use crate::shared::Shared;
 use crate::{NoPeek, Peeker, RequestRetry, ResponseFuture, RetryPolicy, RetryStats};
 
