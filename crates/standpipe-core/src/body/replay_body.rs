@@ -34,7 +34,7 @@ use crate::{BoxError, Error};
 /// use standpipe_core::{Replay, ReplayBody};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), standpipe_core::Error> {
-/// let body = ReplayBody::new(Full::from("hello"));
+/// let body = ReplayBody::new(Full::<bytes::Bytes>::from("hello"));
 /// let copy = body.replay().unwrap();
 /// assert_eq!(body.collect().await?.to_bytes(), "hello");
 /// assert_eq!(copy.collect().await?.to_bytes(), "hello");
