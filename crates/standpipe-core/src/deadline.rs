@@ -1,7 +1,7 @@
 use std::any::Any;
 use std::time::Duration;
 
-use http::Request;
+use http::{Extensions, Request};
 use tokio::time::Instant;
 
 use crate::Body;
@@ -72,9 +72,14 @@ impl Deadline {
 
     /// The deadline that `request` carries.
     pub fn of<B: 'static>(request: &Request<B>) -> Option<Self> {
-        match (request.body() as &dyn Any).downcast_ref::<Body>() {
+        Self::of_parts(request.body(), request.extensions())
+    }
+
+    /// The deadline that a request of these parts carries.
+    pub fn of_parts<B: 'static>(body: &B, extensions: &Extensions) -> Option<Self> {
+        match (body as &dyn Any).downcast_ref::<Body>() {
             Some(body) => body.deadline(),
-            None => request.extensions().get::<Self>().copied(),
+            None => extensions.get::<Self>().copied(),
         }
     }
 

@@ -14,10 +14,10 @@ pub mod queue;
 #[doc(hidden)]
 pub mod sync;
 
-pub use body::{Body, Replay};
+pub use body::{Body, Replay, ReplayBody, Unread};
 pub use classify::{Classify, HttpClassifier, Outcome};
 pub use connection::{ConnectionFacts, ConnectionInfo};
 pub use deadline::Deadline;
-pub use error::{BoxError, Error, ErrorKind, Phase, RequestSent};
+pub use error::{BoxError, Error, ErrorKind, Phase, RequestSent, RetryInfo};
 pub use origin::{Origin, parse_uri};
 pub use origin_map::OriginMap;

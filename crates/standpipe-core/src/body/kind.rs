@@ -8,6 +8,7 @@ use futures_core::Stream;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::kept::Kept;
 use super::user_error;
 use crate::{BoxError, Error};
 
@@ -15,7 +16,9 @@ pub(super) type BoxBody = Pin<Box<dyn HttpBody<Data = Bytes, Error = Error> + Se
 
 pub(super) type MakeBody = Arc<dyn Fn() -> BoxBody + Send + Sync>;
 
+#[derive(Default)]
 pub(super) enum Kind {
+    #[default]
     Empty,
     /// Never empty, so that `Empty` alone says so.
     Full(Bytes),
@@ -24,6 +27,8 @@ pub(super) enum Kind {
         current: BoxBody,
     },
     Stream(BoxBody),
+    /// A stream that is kept to be sent again.
+    Kept(Kept<BoxBody>),
 }
 
 /// A body whose first frames were taken already.

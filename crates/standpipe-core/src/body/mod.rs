@@ -1,9 +1,15 @@
 //! The one body type of requests and responses.
 
+mod kept;
+#[cfg(test)]
+mod kept_tests;
 mod kind;
 mod replay;
+mod replay_body;
+mod store;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use std::any::Any;
 use std::fmt;
@@ -17,6 +23,8 @@ use http_body_util::{BodyExt, Empty, Full};
 
 use kind::{BoxBody, Kind, Prefixed, StreamBody};
 pub use replay::Replay;
+pub use replay_body::ReplayBody;
+pub use unread::Unread;
 
 use crate::{BoxError, ConnectionInfo, Deadline, Error, ErrorKind, Phase};
 
@@ -130,8 +138,8 @@ impl Body {
         Self::of(Kind::Factory { make, current })
     }
 
-    /// A body of the chunks that `stream` gives. Its length is unknown beforehand, and it can be
-    /// sent once.
+    /// A body of the chunks that `stream` gives. Its length is unknown beforehand. It can be sent
+    /// once, or again by a retry that [has it kept](Replay::keep) up to a cap.
     pub fn from_stream<S, D, E>(stream: S) -> Self
     where
         S: futures_core::Stream<Item = Result<D, E>> + Send + 'static,
@@ -147,7 +155,7 @@ impl Body {
         match &self.kind {
             Kind::Full(bytes) => Some(bytes),
             Kind::Empty => Some(&EMPTY),
-            Kind::Factory { .. } | Kind::Stream(_) => None,
+            Kind::Factory { .. } | Kind::Stream(_) | Kind::Kept(_) => None,
         }
     }
 
@@ -205,6 +213,7 @@ impl HttpBody for Body {
             Kind::Factory { current: body, .. } | Kind::Stream(body) => {
                 body.as_mut().poll_frame(cx)
             }
+            Kind::Kept(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -213,6 +222,7 @@ impl HttpBody for Body {
             Kind::Empty => true,
             Kind::Full(bytes) => bytes.is_empty(),
             Kind::Factory { current: body, .. } | Kind::Stream(body) => body.is_end_stream(),
+            Kind::Kept(body) => body.is_end_stream(),
         }
     }
 
@@ -221,6 +231,7 @@ impl HttpBody for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Factory { current: body, .. } | Kind::Stream(body) => body.size_hint(),
+            Kind::Kept(body) => body.size_hint(),
         }
     }
 }
@@ -237,7 +248,7 @@ impl fmt::Debug for Body {
             Kind::Empty => f.write_str("Body(empty)"),
             Kind::Full(bytes) => write!(f, "Body({} bytes)", bytes.len()),
             Kind::Factory { .. } => f.write_str("Body(factory)"),
-            Kind::Stream(_) => f.write_str("Body(stream)"),
+            Kind::Stream(_) | Kind::Kept(_) => f.write_str("Body(stream)"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The one error of all layers.
 
 mod kind;
+mod retry_info;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use kind::ErrorKind;
+pub use retry_info::RetryInfo;
 
 use crate::Origin;
 
@@ -67,7 +69,7 @@ struct Inner {
     origin: Option<Origin>,
     request_sent: RequestSent,
     resend: bool,
-    attempts: u32,
+    retry: RetryInfo,
     retry_after: Option<Duration>,
     message: Option<Box<str>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -88,7 +90,7 @@ impl Error {
                 origin: None,
                 request_sent: sent,
                 resend: false,
-                attempts: 0,
+                retry: RetryInfo::default(),
                 retry_after: None,
                 message: None,
                 source: None,
@@ -134,7 +136,14 @@ impl Error {
     /// The same with the number of attempts made.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
-        self.inner.attempts = attempts;
+        self.inner.retry.attempts = attempts;
+        self
+    }
+
+    /// The same with what the retry that counted the attempts knows of them.
+    #[must_use]
+    pub fn with_retry_info(mut self, info: RetryInfo) -> Self {
+        self.inner.retry = info;
         self
     }
 
@@ -183,7 +192,13 @@ impl Error {
 
     /// How many attempts were made; zero where nothing counted them.
     pub fn attempts(&self) -> u32 {
-        self.inner.attempts
+        self.inner.retry.attempts
+    }
+
+    /// How many attempts were made and how long was waited between them; `None` where nothing
+    /// counted them.
+    pub fn retry_info(&self) -> Option<RetryInfo> {
+        (self.inner.retry.attempts > 0).then_some(self.inner.retry)
     }
 
     /// The time after which trying again makes sense, where known.
@@ -275,8 +290,8 @@ impl fmt::Display for Error {
         if let Some(origin) = &self.inner.origin {
             write!(f, " ({origin})")?;
         }
-        if self.inner.attempts > 1 {
-            write!(f, " after {} attempts", self.inner.attempts)?;
+        if self.inner.retry.attempts > 1 {
+            write!(f, " after {} attempts", self.inner.retry.attempts)?;
         }
         Ok(())
     }
@@ -294,8 +309,8 @@ impl fmt::Debug for Error {
         if let Some(origin) = &inner.origin {
             out.field("origin", origin);
         }
-        if inner.attempts > 0 {
-            out.field("attempts", &inner.attempts);
+        if inner.retry.attempts > 0 {
+            out.field("retry", &inner.retry);
         }
         if let Some(wait) = &inner.retry_after {
             out.field("retry_after", wait);
