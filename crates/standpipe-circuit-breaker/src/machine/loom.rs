@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use loom::sync::Arc;
-use loom::thread;
+use ::loom::sync::Arc;
+use ::loom::thread;
 use standpipe_core::Outcome::{self, Failure, Success};
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ fn config() -> CircuitBreakerConfig {
 
 /// Explores `model`; bounded, so that all of them together end in seconds.
 fn explore(model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
+    let mut builder = ::loom::model::Builder::new();
     builder.preemption_bound = Some(3);
     builder.check(model);
 }
