@@ -38,9 +38,12 @@ pin_project! {
 impl<F, J> ResponseFuture<F, J> {
     #[inline]
     pub(crate) fn called(inner: F, call: Call, judge: J) -> Self {
-        let call = Some(call.rest());
         Self {
-            state: State::Called { inner, call, judge },
+            state: State::Called {
+                inner,
+                call: Some(call),
+                judge,
+            },
         }
     }
 

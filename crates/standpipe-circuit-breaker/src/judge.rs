@@ -38,9 +38,10 @@ where
 
     #[inline]
     fn judge(&self, result: Result<Res, BoxError>, call: Call) -> Result<Res, BoxError> {
-        let outcome = self.classifier.classify(&result);
-        let asked = asked(&self.retry_after, &result, outcome);
-        call.finish(outcome, asked);
+        match self.classifier.classify(&result) {
+            Outcome::Success => call.succeed(),
+            outcome => call.finish(outcome, asked(&self.retry_after, &result, outcome)),
+        }
         result
     }
 }
@@ -87,7 +88,7 @@ where
     }
 }
 
-#[inline]
+#[cold]
 fn asked<Res>(
     retry_after: &impl RetryAfter<Res>,
     result: &Result<Res, BoxError>,

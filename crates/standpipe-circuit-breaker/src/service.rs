@@ -96,7 +96,7 @@ where
         match self.shared.begin() {
             Ok(call) => {
                 let inner = self.inner.call(request);
-                ResponseFuture::called(inner, call, self.judge.clone())
+                ResponseFuture::called(inner, call.rest(), self.judge.clone())
             }
             Err(error) => ResponseFuture::refused(error),
         }

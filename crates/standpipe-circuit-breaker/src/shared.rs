@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use standpipe_core::{Error, ErrorKind, Outcome, Phase};
+use standpipe_core::{Error, ErrorKind, Phase};
 use tokio::time::Instant;
 
 use crate::call::Call;
@@ -74,18 +74,17 @@ impl Shared {
         }
     }
 
-    /// Takes in how a call ended.
+    /// Takes in that a call succeeded.
     #[inline]
-    pub(crate) fn end(&self, permit: &Permit, end: End) {
-        if let End::Judged {
-            outcome: Outcome::Success,
-            ..
-        } = end
-            && let Some(recorded) = self.machine.record_success(permit)
-        {
-            self.counters.recorded(recorded);
-            return;
+    pub(crate) fn succeed(&self, permit: &Permit) {
+        match self.machine.record_success(permit) {
+            Some(recorded) => self.counters.recorded(recorded),
+            None => self.end(permit, End::SUCCESS),
         }
+    }
+
+    /// Takes in how a call ended.
+    pub(crate) fn end(&self, permit: &Permit, end: End) {
         let recorded = self.machine.record(permit, end, Instant::now());
         self.counters.recorded(recorded);
         self.announce();

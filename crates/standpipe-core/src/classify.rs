@@ -38,6 +38,7 @@ pub struct HttpClassifier;
 
 impl HttpClassifier {
     /// The judgement on a status alone.
+    #[inline]
     pub fn status(status: StatusCode) -> Outcome {
         if status.is_server_error() {
             Outcome::Failure
@@ -70,6 +71,7 @@ fn ran_out_in_our_queue(error: &Error) -> bool {
 }
 
 impl<B> Classify<Response<B>> for HttpClassifier {
+    #[inline]
     fn classify(&self, result: &Result<Response<B>, BoxError>) -> Outcome {
         match result {
             Ok(response) => Self::status(response.status()),

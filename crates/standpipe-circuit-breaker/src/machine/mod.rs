@@ -68,6 +68,13 @@ pub(crate) enum End {
     Panicked,
 }
 
+impl End {
+    pub(crate) const SUCCESS: Self = Self::Judged {
+        outcome: Outcome::Success,
+        retry_after: None,
+    };
+}
+
 /// What a result was taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recorded {
@@ -91,6 +98,7 @@ impl Machine {
         }
     }
 
+    #[inline]
     pub(crate) fn state(&self) -> State {
         self.word().state()
     }

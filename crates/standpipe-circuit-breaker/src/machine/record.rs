@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::probes::Lease;
 use super::rest::Rest;
 use super::window::Sample;
+use super::word::Word;
 use super::{End, Machine, Permit, Recorded};
 use crate::{Cause, State};
 
@@ -21,18 +22,26 @@ impl Machine {
         if self.threshold.is_none() || permit.lease.is_some() {
             return None;
         }
-        let mut word = self.word();
-        loop {
-            if word.generation() != permit.generation {
-                return Some(Recorded::Late);
-            }
-            if word.failures() == 0 {
-                return Some(Recorded::As(Outcome::Success));
-            }
-            if let Err(other) = self.swap(word, word.with_failures(0)) {
-                word = other;
+        let word = self.word();
+        if word.generation() != permit.generation {
+            return Some(Recorded::Late);
+        }
+        if word.failures() > 0 {
+            return Some(self.end_row(permit, word));
+        }
+        Some(Recorded::As(Outcome::Success))
+    }
+
+    /// The first success after failures.
+    #[cold]
+    fn end_row(&self, permit: &Permit, mut word: Word) -> Recorded {
+        while word.generation() == permit.generation {
+            match self.swap(word, word.with_failures(0)) {
+                Ok(()) => return Recorded::As(Outcome::Success),
+                Err(other) => word = other,
             }
         }
+        Recorded::Late
     }
 
     /// Takes in how a call ended.

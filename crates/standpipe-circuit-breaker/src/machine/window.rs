@@ -33,7 +33,7 @@ enum Samples {
         next: usize,
     },
     Time {
-        buckets: [Totals; BUCKETS],
+        buckets: Box<[Totals; BUCKETS]>,
         current: usize,
         began: Option<Instant>,
         length: Duration,
@@ -70,7 +70,7 @@ impl Sliding {
             // What lies in the ring beyond the total is not looked at.
             Samples::Calls { next, .. } => *next = 0,
             Samples::Time { buckets, began, .. } => {
-                *buckets = Default::default();
+                **buckets = Default::default();
                 *began = None;
             }
         }
