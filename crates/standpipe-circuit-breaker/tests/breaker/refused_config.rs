@@ -77,7 +77,7 @@ fn what_makes_no_sense_is_refused_by_name() {
         ),
     ] {
         let message = refused(&config);
-        assert!(message.contains(&format!("{field}")), "{message}");
+        assert!(message.contains(field), "{message}");
     }
 }
 
