@@ -63,7 +63,9 @@ impl CircuitBreakerLayer {
         })
     }
 
-    /// The same for a circuit that is there already.
+    /// The same for a circuit that is there already. For what is no HTTP, add a
+    /// [`classifier`](Self::classifier) and
+    /// [`retry_after(NoRetryAfter)`](crate::NoRetryAfter).
     pub fn shared(handle: Handle) -> Self {
         Self {
             circuit: Circuit::Of(handle),

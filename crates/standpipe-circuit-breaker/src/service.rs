@@ -20,7 +20,8 @@ use crate::{AtHead, Handle, Judge, ResponseFuture};
 ///
 /// A [`standpipe_core::Error`] of kind [`CircuitOpen`](standpipe_core::ErrorKind::CircuitOpen) for
 /// a call that was refused, with [`retry_after`](standpipe_core::Error::retry_after) where that is
-/// known: while the breaker is open by itself. The inner service's errors pass unchanged.
+/// known: while the breaker is open by itself. The inner service's errors pass unchanged; one of its
+/// `poll_ready` is no call's and does not count.
 ///
 /// # Panics
 ///

@@ -96,21 +96,30 @@ impl Shared {
         if !self.machine.begin_telling() {
             return;
         }
-        let _telling = Telling(&self.machine);
+        let mut telling = Telling {
+            machine: &self.machine,
+            over: false,
+        };
         while let Some(transition) = self.machine.next_untold() {
             self.counters.changed_state();
             self.listeners.tell(&transition);
         }
+        // From here on another one may be telling.
+        telling.over = true;
     }
 }
 
-/// Lets the next one tell, should a waker panic.
-struct Telling<'a>(&'a Machine);
+/// Lets the next one tell, should a waker panic. Whether a panic is under way says nothing here: it
+/// may be the one of the call that brought about the transition.
+struct Telling<'a> {
+    machine: &'a Machine,
+    over: bool,
+}
 
 impl Drop for Telling<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.break_off_telling();
+        if !self.over {
+            self.machine.break_off_telling();
         }
     }
 }

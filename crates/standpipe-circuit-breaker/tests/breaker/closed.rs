@@ -143,3 +143,26 @@ async fn each_service_of_a_layer_has_its_own_circuit_unless_it_is_shared() {
     assert_eq!(circuit.state(), State::Open);
     assert!(two.oneshot(Do::Answer(200)).await.is_err());
 }
+
+/// What is no HTTP: a response of any type, and a closure to judge it.
+#[tokio::test(start_paused = true)]
+async fn any_service_can_have_a_breaker() {
+    use standpipe_circuit_breaker::NoRetryAfter;
+    use standpipe_core::Outcome;
+    let judge = |result: &Result<i32, BoxError>| match result {
+        Ok(n) if *n >= 0 => Outcome::Success,
+        _ => Outcome::Failure,
+    };
+    let echo = || tower::service_fn(|n: i32| async move { Ok::<_, std::io::Error>(n) });
+    let own = CircuitBreakerLayer::with_classifier(config().threshold(1), judge).unwrap();
+    let own = own.layer(echo());
+    assert_eq!(own.clone().oneshot(7).await.unwrap(), 7);
+    assert_eq!(own.clone().oneshot(-7).await.unwrap(), -7);
+    assert!(own.clone().oneshot(7).await.is_err());
+    let same = CircuitBreakerLayer::shared(own.handle());
+    let same = same
+        .classifier(judge)
+        .retry_after(NoRetryAfter)
+        .layer(echo());
+    assert!(same.oneshot(7).await.is_err());
+}

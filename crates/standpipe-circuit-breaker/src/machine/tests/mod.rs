@@ -106,13 +106,11 @@ fn a_success_begins_a_new_row_of_failures_and_an_ignored_call_does_not() {
 }
 
 #[test]
-fn a_threshold_of_one_and_the_largest_one_hold() {
-    let bench = Bench::new(&exact().threshold(1));
-    assert_eq!(bench.call(Failure), State::Open);
-    let bench = Bench::new(&exact().threshold(Trip::MAX_THRESHOLD));
-    assert_eq!(
-        bench.calls((1..Trip::MAX_THRESHOLD).map(|_| Failure)),
-        State::Closed
-    );
-    assert_eq!(bench.call(Failure), State::Open);
+fn any_threshold_is_held_exactly() {
+    for threshold in [1, 2, 3, 100_000] {
+        let bench = Bench::new(&exact().threshold(threshold));
+        let state = bench.calls((1..threshold).map(|_| Failure));
+        assert_eq!(state, State::Closed);
+        assert_eq!(bench.call(Failure), State::Open);
+    }
 }
