@@ -1,6 +1,6 @@
 use http::{Response, StatusCode};
 
-use crate::{BoxError, Error, ErrorKind};
+use crate::{BoxError, Error, ErrorKind, Phase, RequestSent};
 
 /// What a result says about the health of whoever gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +38,7 @@ pub struct HttpClassifier;
 
 impl HttpClassifier {
     /// The judgement on a status alone.
+    #[inline]
     pub fn status(status: StatusCode) -> Outcome {
         if status.is_server_error() {
             Outcome::Failure
@@ -51,12 +52,7 @@ impl HttpClassifier {
     /// The judgement on an error alone. An error that is not a [`Error`] is a failure.
     pub fn error(error: &BoxError) -> Outcome {
         match Error::find(error.as_ref()) {
-            Some(error) if error.kind().is_local() => Outcome::Ignored,
-            // The total time ran out before any attempt had a connection: our own queue did it.
-            Some(error)
-                if error.kind() == ErrorKind::DeadlineExceeded
-                    && error.request_sent() == crate::RequestSent::No =>
-            {
+            Some(error) if error.kind().is_local() || ran_out_in_our_queue(error) => {
                 Outcome::Ignored
             }
             _ => Outcome::Failure,
@@ -64,7 +60,18 @@ impl HttpClassifier {
     }
 }
 
+/// Whether the time, the attempt's or all of it, ran out before the request had a connection. A
+/// clock of the dial itself is the peer's.
+fn ran_out_in_our_queue(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::DeadlineExceeded | ErrorKind::AttemptTimeout
+    ) && error.request_sent() == RequestSent::No
+        && error.phase() != Some(Phase::Dial)
+}
+
 impl<B> Classify<Response<B>> for HttpClassifier {
+    #[inline]
     fn classify(&self, result: &Result<Response<B>, BoxError>) -> Outcome {
         match result {
             Ok(response) => Self::status(response.status()),
@@ -117,6 +124,32 @@ mod tests {
         ] {
             let result: Result<Response<()>, BoxError> = Err(Error::new(kind).into());
             assert_eq!(HttpClassifier.classify(&result), outcome, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn time_that_ran_out_in_our_own_pool_is_ignored_and_any_other_is_a_failure() {
+        for kind in [ErrorKind::AttemptTimeout, ErrorKind::DeadlineExceeded] {
+            for (sent, phase, outcome) in [
+                (RequestSent::No, Phase::Acquire, Outcome::Ignored),
+                (RequestSent::No, Phase::Admit, Outcome::Ignored),
+                (RequestSent::No, Phase::Dial, Outcome::Failure),
+                (RequestSent::Maybe, Phase::Exchange, Outcome::Failure),
+                (RequestSent::Yes, Phase::Body, Outcome::Failure),
+            ] {
+                let error = Error::new(kind).with_request_sent(sent).with_phase(phase);
+                let outcome_of = HttpClassifier::error(&error.into());
+                assert_eq!(outcome_of, outcome, "{kind:?} {sent:?} {phase:?}");
+            }
+        }
+        // What a dial took is the peer's, though nothing was sent.
+        for kind in [
+            ErrorKind::DnsTimeout,
+            ErrorKind::ConnectTimeout,
+            ErrorKind::TlsTimeout,
+        ] {
+            let outcome = HttpClassifier::error(&Error::new(kind).into());
+            assert_eq!(outcome, Outcome::Failure, "{kind:?}");
         }
     }
 
