@@ -1,0 +1,227 @@
+//! The decision: what is counted of a request, and when. Time is passed in.
+
+use http::{Method, StatusCode};
+use tokio::time::Instant;
+
+use crate::count::{Class, Ending, Tally, nanos};
+use crate::host::{Handle, Shared};
+use crate::label::{ErrorType, UrlTemplate};
+use crate::recorder::{Event, Exchange, Scope};
+
+/// What is known of a request from its start.
+#[derive(Debug)]
+struct Facts {
+    host: Handle,
+    started: Instant,
+    template: Option<&'static str>,
+    request_bytes: Option<u64>,
+    method: u8,
+    scope: Scope,
+}
+
+/// Watches a request up to its response head; dropped before, it counts the request as cancelled.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    facts: Option<Facts>,
+}
+
+/// Watches a response body; dropped before its end, it counts the body as abandoned.
+#[derive(Debug)]
+pub(crate) struct BodyWatch {
+    facts: Option<Facts>,
+    status: StatusCode,
+    bytes: u64,
+}
+
+/// How much of a response body has come with its head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Arrived {
+    /// All of it, so many bytes.
+    All(u64),
+    NotAll,
+}
+
+impl Watch {
+    pub(crate) fn start(
+        host: Handle,
+        scope: Scope,
+        method: &Method,
+        template: Option<UrlTemplate>,
+        request_bytes: Option<u64>,
+        now: Instant,
+    ) -> Self {
+        let facts = Facts {
+            started: now,
+            template: template.map(|template| template.0),
+            request_bytes,
+            method: host.settings.methods.find(method),
+            scope,
+            host,
+        };
+        let host = &*facts.host;
+        let busy = host.count(|cells, owned| scope.tally(cells).start(owned));
+        if busy && !host.has_parted() {
+            host.part_threads();
+        }
+        // Made first: if the recorder panicked through, the start would have its end.
+        let watch = Self { facts: Some(facts) };
+        if let Some(facts) = &watch.facts {
+            facts.tell(None, None, |exchange| Event::Started(exchange));
+        }
+        watch
+    }
+
+    /// The response head has come. Gives what watches the body, unless that is there already.
+    pub(crate) fn head(
+        mut self,
+        status: StatusCode,
+        arrived: Arrived,
+        now: Instant,
+    ) -> Option<BodyWatch> {
+        let facts = self.facts.take()?;
+        facts.end(Class::of(status), Some(status), None, now);
+        let mut body = BodyWatch {
+            facts: Some(facts),
+            status,
+            bytes: 0,
+        };
+        match arrived {
+            Arrived::NotAll => Some(body),
+            Arrived::All(bytes) => {
+                body.bytes = bytes;
+                body.end(Ending::Complete, None, || now);
+                None
+            }
+        }
+    }
+
+    /// The attempt's response came on a connection that had, or had not, carried a request before.
+    pub(crate) fn on_connection(&self, reused: bool) {
+        if let Some(facts) = &self.facts {
+            facts
+                .host
+                .count(|cells, owned| cells.on_connection(reused, owned));
+        }
+    }
+
+    pub(crate) fn fail(mut self, error: ErrorType, now: Instant) {
+        if let Some(facts) = self.facts.take() {
+            facts.count_error(error);
+            facts.end(Class::Error, None, Some(error), now);
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(facts) = self.facts.take() {
+            let error = Some(ErrorType::CANCELLED);
+            facts.end(Class::Cancelled, None, error, Instant::now());
+        }
+    }
+}
+
+impl BodyWatch {
+    pub(crate) fn saw(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes as u64);
+    }
+
+    pub(crate) fn complete(mut self) {
+        self.end(Ending::Complete, None, Instant::now);
+    }
+
+    pub(crate) fn fail(mut self, error: ErrorType) {
+        self.end(Ending::Failed, Some(error), Instant::now);
+    }
+
+    fn end(&mut self, ending: Ending, error: Option<ErrorType>, now: impl FnOnce() -> Instant) {
+        if let Some(facts) = self.facts.take() {
+            facts.end_body(ending, self.status, error, self.bytes, now());
+        }
+    }
+}
+
+impl Drop for BodyWatch {
+    fn drop(&mut self) {
+        let error = Some(ErrorType::CANCELLED);
+        self.end(Ending::Abandoned, error, Instant::now);
+    }
+}
+
+impl Facts {
+    fn end(
+        &self,
+        class: Class,
+        status: Option<StatusCode>,
+        error: Option<ErrorType>,
+        now: Instant,
+    ) {
+        let elapsed = now.saturating_duration_since(self.started);
+        // Of a request that got no answer it is not known how much of its body went out.
+        let sent = status.and(self.request_bytes).unwrap_or(0);
+        self.host.count(|cells, owned| {
+            let tally = self.scope.tally(cells);
+            tally.end(class, nanos(elapsed), sent, owned);
+        });
+        self.tell(status, error, |exchange| Event::Ended {
+            exchange,
+            elapsed,
+            request_bytes: self.request_bytes,
+        });
+    }
+
+    fn end_body(
+        &self,
+        ending: Ending,
+        status: StatusCode,
+        error: Option<ErrorType>,
+        bytes: u64,
+        now: Instant,
+    ) {
+        let elapsed = now.saturating_duration_since(self.started);
+        self.host.count(|cells, owned| {
+            let tally = self.scope.tally(cells);
+            tally.end_body(ending, nanos(elapsed), bytes, owned);
+        });
+        self.tell(Some(status), error, |exchange| Event::BodyEnded {
+            exchange,
+            elapsed,
+            bytes,
+        });
+    }
+
+    #[cold]
+    fn count_error(&self, error: ErrorType) {
+        let errors = self.host.errors();
+        errors.count(self.scope == Scope::Attempt, error);
+    }
+
+    #[inline]
+    fn tell<'a>(
+        &'a self,
+        status: Option<StatusCode>,
+        error: Option<ErrorType>,
+        event: impl FnOnce(Exchange<'a>) -> Event<'a>,
+    ) {
+        let host: &Shared = &self.host;
+        host.tell_with(|| {
+            event(Exchange {
+                scope: self.scope,
+                method: host.settings.methods.name(self.method),
+                status,
+                error,
+                template: self.template,
+                method_number: self.method,
+            })
+        });
+    }
+}
+
+impl Scope {
+    fn tally(self, cells: &crate::count::Cells) -> &Tally {
+        match self {
+            Self::Request => &cells.requests,
+            Self::Attempt => &cells.attempts,
+        }
+    }
+}
