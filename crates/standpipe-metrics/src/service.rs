@@ -111,7 +111,10 @@ where
             Scope::Request => Span::none(),
             Scope::Attempt => span::of_attempt(&request, self.registry.secret_keys()),
         };
-        let inner = span.in_scope(|| self.inner.call(request));
+        let inner = {
+            let _entered = span.enter();
+            self.inner.call(request)
+        };
         ResponseFuture::new(inner, watch, span)
     }
 }

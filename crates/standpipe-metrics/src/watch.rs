@@ -14,10 +14,14 @@ struct Facts {
     host: Handle,
     started: Instant,
     template: Option<&'static str>,
-    request_bytes: Option<u64>,
+    /// [`UNKNOWN`] where it was not known beforehand.
+    request_bytes: u64,
     method: u8,
     scope: Scope,
 }
+
+/// One word for an optional length: every byte of this is moved with the response.
+const UNKNOWN: u64 = u64::MAX;
 
 /// Watches a request up to its response head; dropped before, it counts the request as cancelled.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ impl Watch {
         let facts = Facts {
             started: now,
             template: template.map(|template| template.0),
-            request_bytes,
+            request_bytes: request_bytes.unwrap_or(UNKNOWN),
             method: host.settings.methods.find(method),
             scope,
             host,
@@ -158,7 +162,8 @@ impl Facts {
     ) {
         let elapsed = now.saturating_duration_since(self.started);
         // Of a request that got no answer it is not known how much of its body went out.
-        let sent = status.and(self.request_bytes).unwrap_or(0);
+        let request_bytes = (self.request_bytes != UNKNOWN).then_some(self.request_bytes);
+        let sent = status.and(request_bytes).unwrap_or(0);
         self.host.count(|cells, owned| {
             let tally = self.scope.tally(cells);
             tally.end(class, nanos(elapsed), sent, owned);
@@ -166,7 +171,7 @@ impl Facts {
         self.tell(status, error, |exchange| Event::Ended {
             exchange,
             elapsed,
-            request_bytes: self.request_bytes,
+            request_bytes,
         });
     }
 
