@@ -51,6 +51,15 @@ impl<B> MetricsBody<B> {
         &mut self.inner
     }
 
+    /// Gives the inner body back, for whoever can tell that all of it is there, `bytes` in all: it
+    /// counts as complete now, however it is read.
+    pub fn into_arrived(self, bytes: u64) -> B {
+        if let Some(watch) = self.watch {
+            watch.arrived(bytes);
+        }
+        self.inner
+    }
+
     /// Gives the inner body back. One that [is watched](MetricsBody::is_watched) still counts as
     /// abandoned here.
     pub fn into_inner(self) -> B {

@@ -6,12 +6,12 @@ use std::task::{Context, Poll, ready};
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
-use standpipe_core::{Body as CoreBody, BoxError};
+use standpipe_core::{Body as CoreBody, BoxError, ConnectionInfo};
 use tokio::time::Instant;
 use tracing::Span;
 
 use crate::label::ErrorType;
-use crate::watch::{Arrived, Watch};
+use crate::watch::{Arrived, BodyWatch, Watch};
 use crate::{MetricsBody, span};
 
 pin_project! {
@@ -88,15 +88,12 @@ where
     }
 }
 
-fn at_head<R: Body + Any>(
-    watch: Watch,
-    response: &Response<R>,
-    now: Instant,
-) -> Option<crate::watch::BodyWatch> {
+fn at_head<R: Body + Any>(watch: Watch, response: &Response<R>, now: Instant) -> Option<BodyWatch> {
     let body = response.body();
     let ours = (body as &dyn Any).downcast_ref::<CoreBody>();
-    if let Some(info) = ours.and_then(CoreBody::connection_info) {
-        watch.on_connection(info.reused());
+    let connection = ours.and_then(CoreBody::connection_info);
+    if connection.is_some_and(ConnectionInfo::reused) {
+        watch.on_reused_connection();
     }
     let arrived = match ours.and_then(CoreBody::as_bytes) {
         Some(bytes) => Arrived::All(bytes.len() as u64),

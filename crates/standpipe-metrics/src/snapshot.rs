@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::time::Duration;
 
-use standpipe_core::sync::atomic::Ordering;
+use standpipe_core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::count::{Distribution, Sums};
+use crate::count::{Cells, Connections, Distribution, Rare, Sums};
 use crate::host::Shared;
 use crate::label::OTHER;
-use crate::recorder::{BreakerState, ConnectionState};
+use crate::recorder::{BreakerState, ConnectionState, Scope};
 
 /// What a pool has done so far, over all its hosts; [`Registry::metrics`](crate::Registry::metrics)
 /// gives it.
@@ -202,9 +202,10 @@ pub struct ConnectionMetrics {
     pub average_lifetime: Duration,
     /// Those that could not be opened.
     pub dial_failures: u64,
-    /// Attempts answered on a connection that had carried a request before.
+    /// Attempts answered on a connection that had carried a request before, where the response body
+    /// is a [`standpipe_core::Body`] that says so.
     pub reused: u64,
-    /// The share of `reused` among the attempts whose connection is known, from 0 to 1.
+    /// The share of `reused` among the attempts that were answered, from 0 to 1.
     pub reuse_share: f64,
     /// The time that requests waited for a connection, of those that waited.
     pub acquire_wait: Latency,
@@ -291,35 +292,17 @@ impl Figures {
         let mut figures = Self::default();
         let (mut waits, mut waited) = (Distribution::new(), 0);
         let mut lifetimes = 0;
-        let mut known = 0;
         for host in hosts {
-            requests.add(&|visit| host.all_cells().for_each(|cells| visit(&cells.requests)));
-            attempts.add(&|visit| host.all_cells().for_each(|cells| visit(&cells.attempts)));
+            requests.add(Scope::Request, || host.all_cells());
+            attempts.add(Scope::Attempt, || host.all_cells());
             let connections = &mut figures.connections;
-            for cells in host.all_cells() {
-                let (all, reused) = cells.connections();
-                known += all;
-                connections.reused += reused;
-            }
+            connections.reused += host.all_cells().map(Cells::reused).sum::<u64>();
             if let Some(cells) = host.connections_if_any() {
-                let get =
-                    |cell: &standpipe_core::sync::atomic::AtomicU64| cell.load(Ordering::Acquire);
-                connections.active += cells.now(ConnectionState::Active as usize);
-                connections.idle += cells.now(ConnectionState::Idle as usize);
-                for (reason, n) in cells.closed() {
-                    *connections.closed_by_reason.entry(reason).or_default() += n;
-                    connections.closed += n;
-                }
-                connections.opened += get(&cells.opened);
-                connections.dial_failures += get(&cells.dial_failures);
-                lifetimes += get(&cells.lifetime_nanos);
-                waited += get(&cells.waited_nanos);
-                cells.add_waits_to(&mut waits);
+                lifetimes += connections.add(cells);
+                waited += cells.add_waits_to(&mut waits);
             }
-            figures.add_resilience_of(host);
-            if let Some(errors) = host.errors_if_any() {
-                figures.requests.add_errors(errors.read(false));
-                figures.attempts.add_errors(errors.read(true));
+            if let Some(cells) = host.rare_if_any() {
+                figures.add_rare(cells);
             }
         }
         figures.requests.fill(&requests);
@@ -327,17 +310,16 @@ impl Figures {
         let connections = &mut figures.connections;
         connections.acquire_wait = Latency::of(&waits, waited);
         connections.average_lifetime = average(lifetimes, connections.closed);
-        if known > 0 {
-            connections.reuse_share = connections.reused as f64 / known as f64;
+        if connections.reused > 0 {
+            let responses = figures.attempts.responses.max(connections.reused);
+            connections.reuse_share = connections.reused as f64 / responses as f64;
         }
         figures
     }
 
-    fn add_resilience_of(&mut self, host: &Shared) {
-        let Some(cells) = host.resilience_if_any() else {
-            return;
-        };
-        let get = |cell: &standpipe_core::sync::atomic::AtomicU64| cell.load(Ordering::Acquire);
+    fn add_rare(&mut self, cells: &Rare) {
+        self.requests.add_errors(cells.errors(Scope::Request));
+        self.attempts.add_errors(cells.errors(Scope::Attempt));
         self.retries.retried += get(&cells.retried);
         self.retries.given_up += get(&cells.given_up);
         let budget = f64::from_bits(get(&cells.budget));
@@ -356,6 +338,22 @@ impl Figures {
         self.limiter.wait_time += Duration::from_nanos(get(&cells.limiter_waited_nanos));
         self.limiter.rejected += get(&cells.limiter_rejections);
         self.limiter.pauses += get(&cells.limiter_pauses);
+    }
+}
+
+impl ConnectionMetrics {
+    /// Adds a host's; gives the nanoseconds that those closed have lived.
+    fn add(&mut self, cells: &Connections) -> u64 {
+        self.active += cells.now(ConnectionState::Active as usize);
+        self.idle += cells.now(ConnectionState::Idle as usize);
+        self.opened += get(&cells.opened);
+        self.dial_failures += get(&cells.dial_failures);
+        let (reasons, lifetimes) = cells.closed();
+        for (reason, n) in reasons {
+            *self.closed_by_reason.entry(reason).or_default() += n;
+            self.closed += n;
+        }
+        lifetimes
     }
 }
 
@@ -426,6 +424,10 @@ impl Latency {
             p999: quantile(0.999),
         }
     }
+}
+
+fn get(cell: &AtomicU64) -> u64 {
+    cell.load(Ordering::Acquire)
 }
 
 fn average(nanos: u64, count: u64) -> Duration {

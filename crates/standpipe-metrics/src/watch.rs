@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use crate::count::{Class, Ending, Tally, nanos};
+use crate::count::{Class, Ending, nanos};
 use crate::host::{Handle, Shared};
 use crate::label::{ErrorType, UrlTemplate};
 use crate::recorder::{Event, Exchange, Scope};
@@ -63,7 +63,7 @@ impl Watch {
             host,
         };
         let host = &*facts.host;
-        let busy = host.count(|cells, owned| scope.tally(cells).start(owned));
+        let busy = host.count(|cells, owned| cells.start(scope, owned));
         if busy && !host.has_parted() {
             host.part_threads();
         }
@@ -99,12 +99,12 @@ impl Watch {
         }
     }
 
-    /// The attempt's response came on a connection that had, or had not, carried a request before.
-    pub(crate) fn on_connection(&self, reused: bool) {
-        if let Some(facts) = &self.facts {
-            facts
-                .host
-                .count(|cells, owned| cells.on_connection(reused, owned));
+    /// The attempt's response came on a connection that had carried a request before.
+    pub(crate) fn on_reused_connection(&self) {
+        if let Some(facts) = &self.facts
+            && facts.scope == Scope::Attempt
+        {
+            facts.host.count(|cells, owned| cells.reuse(owned));
         }
     }
 
@@ -128,6 +128,12 @@ impl Drop for Watch {
 impl BodyWatch {
     pub(crate) fn saw(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
+    }
+
+    /// All of it is there, so many bytes, though not all were read.
+    pub(crate) fn arrived(mut self, bytes: u64) {
+        self.bytes = bytes;
+        self.complete();
     }
 
     pub(crate) fn complete(mut self) {
@@ -165,8 +171,7 @@ impl Facts {
         let request_bytes = (self.request_bytes != UNKNOWN).then_some(self.request_bytes);
         let sent = status.and(request_bytes).unwrap_or(0);
         self.host.count(|cells, owned| {
-            let tally = self.scope.tally(cells);
-            tally.end(class, nanos(elapsed), sent, owned);
+            cells.end(self.scope, class, nanos(elapsed), sent, owned);
         });
         self.tell(status, error, |exchange| Event::Ended {
             exchange,
@@ -185,8 +190,7 @@ impl Facts {
     ) {
         let elapsed = now.saturating_duration_since(self.started);
         self.host.count(|cells, owned| {
-            let tally = self.scope.tally(cells);
-            tally.end_body(ending, nanos(elapsed), bytes, owned);
+            cells.end_body(self.scope, ending, nanos(elapsed), bytes, owned);
         });
         self.tell(Some(status), error, |exchange| Event::BodyEnded {
             exchange,
@@ -197,8 +201,7 @@ impl Facts {
 
     #[cold]
     fn count_error(&self, error: ErrorType) {
-        let errors = self.host.errors();
-        errors.count(self.scope == Scope::Attempt, error);
+        self.host.rare().count_error(self.scope, error);
     }
 
     #[inline]
@@ -219,14 +222,5 @@ impl Facts {
                 method_number: self.method,
             })
         });
-    }
-}
-
-impl Scope {
-    fn tally(self, cells: &crate::count::Cells) -> &Tally {
-        match self {
-            Self::Request => &cells.requests,
-            Self::Attempt => &cells.attempts,
-        }
     }
 }

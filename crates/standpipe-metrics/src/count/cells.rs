@@ -2,7 +2,8 @@ use http::StatusCode;
 use standpipe_core::sync::atomic::{AtomicU64, Ordering};
 
 use super::add;
-use super::histogram::{Distribution, Histogram};
+use super::histogram::{Distribution, Histogram, Tables};
+use crate::recorder::Scope;
 
 /// How a request ended, as far as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,40 +44,84 @@ const ENDINGS: usize = 3;
 /// The counters of logical requests and of attempts, written by one thread or by all.
 #[derive(Debug)]
 pub(crate) struct Cells {
-    pub(crate) requests: Tally,
-    pub(crate) attempts: Tally,
+    tallies: [Tally; 2],
+    /// Those of each tally's two histograms.
+    tables: Tables,
     reused: AtomicU64,
-    known_connection: AtomicU64,
 }
 
 impl Cells {
     pub(crate) fn new() -> Self {
         Self {
-            requests: Tally::new(),
-            attempts: Tally::new(),
+            tallies: [Tally::new(), Tally::new()],
+            tables: Tables::new(),
             reused: AtomicU64::new(0),
-            known_connection: AtomicU64::new(0),
         }
     }
 
-    pub(crate) fn on_connection(&self, reused: bool, owned: bool) {
-        add(&self.known_connection, 1, owned);
-        if reused {
-            add(&self.reused, 1, owned);
-        }
+    /// Counts a request that begins; says whether many have begun here.
+    pub(crate) fn start(&self, scope: Scope, owned: bool) -> bool {
+        let started = &self.tallies[scope as usize].started;
+        add(started, 1, owned);
+        started.load(Ordering::Relaxed) > HOT
     }
 
-    /// The requests that went out on a connection of which it is known whether it had carried one
-    /// before, and those of them on one that had.
-    pub(crate) fn connections(&self) -> (u64, u64) {
-        let reused = self.reused.load(Ordering::Acquire);
-        (self.known_connection.load(Ordering::Acquire), reused)
+    /// Counts the end of a request, or its response head.
+    pub(crate) fn end(&self, scope: Scope, class: Class, nanos: u64, bytes_out: u64, owned: bool) {
+        let tally = &self.tallies[scope as usize];
+        if class != Class::Cancelled {
+            add(&tally.head_nanos, nanos, owned);
+            let table = head_of(scope);
+            tally.head.record(nanos, owned, &self.tables, table);
+        }
+        if bytes_out > 0 {
+            add(&tally.bytes_out, bytes_out, owned);
+        }
+        add(&tally.ended[class as usize], 1, owned);
     }
+
+    /// Counts the end of a response body.
+    pub(crate) fn end_body(
+        &self,
+        scope: Scope,
+        ending: Ending,
+        nanos: u64,
+        bytes_in: u64,
+        owned: bool,
+    ) {
+        let tally = &self.tallies[scope as usize];
+        if ending == Ending::Complete {
+            add(&tally.end_nanos, nanos, owned);
+            let table = end_of(scope);
+            tally.end.record(nanos, owned, &self.tables, table);
+        }
+        if bytes_in > 0 {
+            add(&tally.bytes_in, bytes_in, owned);
+        }
+        add(&tally.bodies[ending as usize], 1, owned);
+    }
+
+    /// Counts an attempt that was answered on a connection which had carried a request before.
+    pub(crate) fn reuse(&self, owned: bool) {
+        add(&self.reused, 1, owned);
+    }
+
+    pub(crate) fn reused(&self) -> u64 {
+        self.reused.load(Ordering::Acquire)
+    }
+}
+
+fn head_of(scope: Scope) -> usize {
+    2 * scope as usize
+}
+
+fn end_of(scope: Scope) -> usize {
+    2 * scope as usize + 1
 }
 
 /// The counters of one kind.
 #[derive(Debug)]
-pub(crate) struct Tally {
+struct Tally {
     started: AtomicU64,
     ended: [AtomicU64; CLASSES],
     bodies: [AtomicU64; ENDINGS],
@@ -101,36 +146,6 @@ impl Tally {
             head: Histogram::new(),
             end: Histogram::new(),
         }
-    }
-
-    /// Counts a request that begins; says whether many have begun here.
-    pub(crate) fn start(&self, owned: bool) -> bool {
-        add(&self.started, 1, owned);
-        self.started.load(Ordering::Relaxed) > HOT
-    }
-
-    /// Counts the end of a request, or its response head.
-    pub(crate) fn end(&self, class: Class, nanos: u64, bytes_out: u64, owned: bool) {
-        if class != Class::Cancelled {
-            add(&self.head_nanos, nanos, owned);
-            self.head.record(nanos, owned);
-        }
-        if bytes_out > 0 {
-            add(&self.bytes_out, bytes_out, owned);
-        }
-        add(&self.ended[class as usize], 1, owned);
-    }
-
-    /// Counts the end of a response body.
-    pub(crate) fn end_body(&self, ending: Ending, nanos: u64, bytes_in: u64, owned: bool) {
-        if ending == Ending::Complete {
-            add(&self.end_nanos, nanos, owned);
-            self.end.record(nanos, owned);
-        }
-        if bytes_in > 0 {
-            add(&self.bytes_in, bytes_in, owned);
-        }
-        add(&self.bodies[ending as usize], 1, owned);
     }
 }
 
@@ -170,26 +185,33 @@ impl Sums {
         }
     }
 
-    /// Adds the tallies that `all` visits; it is asked once for each step.
-    pub(crate) fn add<'a>(&mut self, all: &dyn Fn(&mut dyn FnMut(&'a Tally))) {
-        all(&mut |tally| {
-            for (sum, cell) in self.bodies.iter_mut().zip(&tally.bodies) {
-                *sum += cell.load(Ordering::Acquire);
-            }
-        });
-        all(&mut |tally| {
-            for (sum, cell) in self.ended.iter_mut().zip(&tally.ended) {
-                *sum += cell.load(Ordering::Acquire);
-            }
-        });
-        all(&mut |tally| {
+    /// Adds what `all` has counted of `scope`; it is asked once for each step.
+    pub(crate) fn add<'a, I>(&mut self, scope: Scope, all: impl Fn() -> I)
+    where
+        I: Iterator<Item = &'a Cells>,
+    {
+        let tallies = || all().map(|cells| &cells.tallies[scope as usize]);
+        for tally in tallies() {
+            add_all(&mut self.bodies, &tally.bodies);
+        }
+        for tally in tallies() {
+            add_all(&mut self.ended, &tally.ended);
+        }
+        for cells in all() {
+            let tally = &cells.tallies[scope as usize];
             self.started += tally.started.load(Ordering::Acquire);
             self.head_nanos += tally.head_nanos.load(Ordering::Relaxed);
             self.end_nanos += tally.end_nanos.load(Ordering::Relaxed);
             self.bytes_in += tally.bytes_in.load(Ordering::Relaxed);
             self.bytes_out += tally.bytes_out.load(Ordering::Relaxed);
-            self.head.add(&tally.head);
-            self.end.add(&tally.end);
-        });
+            self.head.add(&tally.head, &cells.tables, head_of(scope));
+            self.end.add(&tally.end, &cells.tables, end_of(scope));
+        }
+    }
+}
+
+fn add_all(sums: &mut [u64], cells: &[AtomicU64]) {
+    for (sum, cell) in sums.iter_mut().zip(cells) {
+        *sum += cell.load(Ordering::Acquire);
     }
 }

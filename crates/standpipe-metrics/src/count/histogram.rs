@@ -1,6 +1,6 @@
 use std::sync::OnceLock;
 
-use standpipe_core::sync::atomic::{AtomicU64, Ordering};
+use standpipe_core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::add;
 
@@ -10,45 +10,69 @@ const LAST: u32 = 44;
 /// Four buckets for each power of two: the middle of a bucket is off by 12.5 % at most.
 const BUCKETS: usize = 1 + 4 * (LAST - FIRST) as usize;
 
-/// Different buckets that are counted before the whole table is made.
-const FEW: usize = 4;
+/// Different buckets that are counted before a table is made.
+const FEW: usize = 8;
 /// A word of the few is the bucket's number plus one in its high byte, and the count below.
-const TAG: u32 = 56;
+const TAG: u32 = 24;
+/// A word's count stops here, far enough from the tag for all threads that may be adding to it.
+const FULL: u32 = 1 << 23;
+
+type Table = [AtomicU64; BUCKETS];
 
 /// A log-linear histogram of durations, within 12.5 % from 32 ns to 4.8 hours.
 ///
-/// Most hosts are asked seldom and answer alike: their few buckets are counted in place. The whole
-/// table is made when they do not suffice. What the few have counted stays there, so nothing has to
-/// be moved while others count.
+/// Most hosts are asked seldom and answer alike: their few buckets are counted in place. A table is
+/// made when they do not suffice. What the few have counted stays there, so nothing has to be moved
+/// while others count.
 #[derive(Debug)]
 pub(crate) struct Histogram {
-    few: [AtomicU64; FEW],
-    all: OnceLock<Box<[AtomicU64]>>,
+    few: [AtomicU32; FEW],
+}
+
+/// The tables of up to four histograms, each made on first use.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    made: OnceLock<Box<[OnceLock<Box<Table>>; 4]>>,
+}
+
+impl Tables {
+    pub(super) fn new() -> Self {
+        Self {
+            made: OnceLock::new(),
+        }
+    }
+
+    fn get(&self, which: usize) -> Option<&Table> {
+        Some(&**self.made.get()?[which].get()?)
+    }
+
+    #[cold]
+    fn make(&self, which: usize) -> &Table {
+        let made = self.made.get_or_init(Box::default);
+        made[which].get_or_init(|| Box::new(std::array::from_fn(|_| AtomicU64::new(0))))
+    }
 }
 
 impl Histogram {
     pub(super) fn new() -> Self {
         Self {
-            few: std::array::from_fn(|_| AtomicU64::new(0)),
-            all: OnceLock::new(),
+            few: std::array::from_fn(|_| AtomicU32::new(0)),
         }
     }
 
-    pub(super) fn record(&self, nanos: u64, owned: bool) {
+    /// Counts a value, in the table number `which` if there is one.
+    pub(super) fn record(&self, nanos: u64, owned: bool, tables: &Tables, which: usize) {
         let bucket = bucket_of(nanos);
-        let all = match self.all.get() {
-            Some(all) => all,
+        let table = match tables.get(which) {
+            Some(table) => table,
             None if self.record_among_few(bucket, owned) => return,
-            None => self.all.get_or_init(|| {
-                let zeros = (0..BUCKETS).map(|_| AtomicU64::new(0));
-                zeros.collect()
-            }),
+            None => tables.make(which),
         };
-        add(&all[bucket], 1, owned);
+        add(&table[bucket], 1, owned);
     }
 
     fn record_among_few(&self, bucket: usize, owned: bool) -> bool {
-        let tag = bucket as u64 + 1;
+        let tag = bucket as u32 + 1;
         for word in &self.few {
             let mut seen = word.load(Ordering::Relaxed);
             if seen == 0 {
@@ -60,8 +84,13 @@ impl Histogram {
             }
             // A word never changes its bucket, so it may be added to without looking again.
             if seen >> TAG == tag {
-                add(word, 1, owned);
-                return true;
+                let has_room = seen & ((1 << TAG) - 1) < FULL;
+                if has_room && owned {
+                    word.store(seen + 1, Ordering::Release);
+                } else if has_room {
+                    word.fetch_add(1, Ordering::Release);
+                }
+                return has_room;
             }
         }
         false
@@ -81,18 +110,16 @@ impl Distribution {
         }
     }
 
-    pub(crate) fn add(&mut self, histogram: &Histogram) {
+    pub(super) fn add(&mut self, histogram: &Histogram, tables: &Tables, which: usize) {
         for word in &histogram.few {
             let word = word.load(Ordering::Acquire);
             if word != 0 {
-                self.counts[(word >> TAG) as usize - 1] += word & ((1 << TAG) - 1);
+                let count = u64::from(word & ((1 << TAG) - 1));
+                self.counts[(word >> TAG) as usize - 1] += count;
             }
         }
-        for (sum, count) in self
-            .counts
-            .iter_mut()
-            .zip(histogram.all.get().into_iter().flatten())
-        {
+        let table = tables.get(which).into_iter().flatten();
+        for (sum, count) in self.counts.iter_mut().zip(table) {
             *sum += count.load(Ordering::Acquire);
         }
     }
@@ -139,14 +166,29 @@ fn middle_of(bucket: usize) -> u64 {
 mod tests {
     use super::*;
 
-    fn of(values: impl IntoIterator<Item = u64>) -> Distribution {
-        let histogram = Histogram::new();
-        for value in values {
-            histogram.record(value, false);
+    /// A histogram with the place for its table.
+    struct Alone(Histogram, Tables);
+
+    impl Alone {
+        fn new() -> Self {
+            Self(Histogram::new(), Tables::new())
         }
-        let mut all = Distribution::new();
-        all.add(&histogram);
-        all
+
+        fn record(&self, nanos: u64) {
+            self.0.record(nanos, false, &self.1, 3);
+        }
+
+        fn read(&self) -> Distribution {
+            let mut all = Distribution::new();
+            all.add(&self.0, &self.1, 3);
+            all
+        }
+    }
+
+    fn of(values: impl IntoIterator<Item = u64>) -> Distribution {
+        let histogram = Alone::new();
+        values.into_iter().for_each(|value| histogram.record(value));
+        histogram.read()
     }
 
     #[test]
@@ -178,19 +220,34 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_made_only_when_a_few_buckets_do_not_suffice() {
-        let histogram = Histogram::new();
+    fn a_table_is_made_only_when_a_few_buckets_do_not_suffice() {
+        let histogram = Alone::new();
         for n in 0..1_000 {
-            histogram.record(1 << (10 + n % FEW as u64), false);
+            histogram.record(1 << (10 + n % FEW as u64));
         }
-        assert!(histogram.all.get().is_none());
-        histogram.record(1 << 30, false);
-        histogram.record(1 << 10, false);
-        assert!(histogram.all.get().is_some());
-        let mut all = Distribution::new();
-        all.add(&histogram);
+        assert!(histogram.1.made.get().is_none());
+        histogram.record(1 << 30);
+        histogram.record(1 << 10);
+        assert!(histogram.1.get(3).is_some() && histogram.1.get(0).is_none());
+        let all = histogram.read();
         assert_eq!(all.count(), 1_002);
         assert_eq!(all.quantile(0.1), middle_of(bucket_of(1 << 10)));
+    }
+
+    #[test]
+    fn a_full_word_never_grows_into_its_tag() {
+        for owned in [false, true] {
+            let histogram = Alone::new();
+            let tag = bucket_of(1 << 10) as u32 + 1;
+            let nearly = tag << TAG | (FULL - 2);
+            histogram.0.few[0].store(nearly, Ordering::Relaxed);
+            for _ in 0..5 {
+                histogram.0.record(1 << 10, owned, &histogram.1, 3);
+            }
+            let all = histogram.read();
+            assert_eq!(all.count(), u64::from(FULL) - 2 + 5);
+            assert_eq!(all.quantile(0.5), middle_of(bucket_of(1 << 10)));
+        }
     }
 
     #[test]

@@ -5,9 +5,9 @@ mod histogram;
 mod rare;
 pub(crate) mod slot;
 
-pub(crate) use cells::{Cells, Class, Ending, Sums, Tally};
+pub(crate) use cells::{Cells, Class, Ending, Sums};
 pub(crate) use histogram::Distribution;
-pub(crate) use rare::{Connections, Errors, Resilience, count, count_time, nanos};
+pub(crate) use rare::{Connections, Rare, count, count_time, nanos};
 
 use standpipe_core::sync::atomic::{AtomicU64, Ordering};
 

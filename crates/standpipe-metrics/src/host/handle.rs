@@ -13,7 +13,7 @@ pub(crate) struct Host {
     pub(crate) shared: Arc<Shared>,
     /// For a busy host, an owner for each thread: two threads that count on one reference count all
     /// the time pay more for it than for all else here.
-    owners: OnceLock<Box<[OnceLock<Arc<Owner>>]>>,
+    owners: OnceLock<Box<[OnceLock<Arc<Owner>>; slot::SLOTS]>>,
 }
 
 /// Holds a host for one thread.
@@ -41,9 +41,7 @@ impl Host {
         if self.shared.has_parted()
             && let Some(slot) = slot::current()
         {
-            let owners = self
-                .owners
-                .get_or_init(|| (0..slot::SLOTS).map(|_| OnceLock::new()).collect());
+            let owners = self.owners.get_or_init(Box::default);
             let owner = owners[slot].get_or_init(|| {
                 Arc::new(Owner {
                     shared: self.shared.clone(),

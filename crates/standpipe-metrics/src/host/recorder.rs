@@ -58,7 +58,7 @@ impl HostRecorder {
     /// A request will be sent again, for the `resend`th time, after `delay`.
     pub fn retried(&self, resend: u32, delay: Duration) {
         let shared = self.shared();
-        count(&shared.resilience().retried);
+        count(&shared.rare().retried);
         let after = delay.as_secs_f64();
         tell!(shared, Level::DEBUG, { http.request.resend_count = resend, delay = after, }, "retry");
         shared.tell(&Event::Retried { delay });
@@ -67,7 +67,7 @@ impl HostRecorder {
     /// A request that could have been sent again was not, for `reason`, such as `budget`.
     pub fn retry_given_up(&self, reason: &'static str) {
         let shared = self.shared();
-        count(&shared.resilience().given_up);
+        count(&shared.rare().given_up);
         tell!(shared, Level::DEBUG, { reason, }, "retry given up");
         shared.tell(&Event::RetryGivenUp { reason });
     }
@@ -76,14 +76,14 @@ impl HostRecorder {
     pub fn retry_budget(&self, available: f64) {
         let shared = self.shared();
         let bits = available.to_bits();
-        shared.resilience().budget.store(bits, Ordering::Relaxed);
+        shared.rare().budget.store(bits, Ordering::Relaxed);
         shared.tell(&Event::RetryBudget { available });
     }
 
     /// The circuit breaker went from one state to another.
     pub fn breaker_transition(&self, from: BreakerState, to: BreakerState) {
         let shared = self.shared();
-        let cells = shared.resilience();
+        let cells = shared.rare();
         count(&cells.breaker_transitions);
         if to == BreakerState::Open {
             count(&cells.breaker_opened);
@@ -97,7 +97,7 @@ impl HostRecorder {
     /// The rate limit made a request wait.
     pub fn limiter_waited(&self, wait: Duration) {
         let shared = self.shared();
-        let cells = shared.resilience();
+        let cells = shared.rare();
         count(&cells.limiter_waits);
         count_time(&cells.limiter_waited_nanos, wait);
         shared.tell(&Event::LimiterWaited { wait });
@@ -106,14 +106,14 @@ impl HostRecorder {
     /// The rate limit refused a request.
     pub fn limiter_rejected(&self) {
         let shared = self.shared();
-        count(&shared.resilience().limiter_rejections);
+        count(&shared.rare().limiter_rejections);
         shared.tell(&Event::LimiterRejected);
     }
 
     /// The rate limit holds all requests back for `pause`, as the server has asked.
     pub fn limiter_paused(&self, pause: Duration) {
         let shared = self.shared();
-        count(&shared.resilience().limiter_pauses);
+        count(&shared.rare().limiter_pauses);
         let seconds = pause.as_secs_f64();
         tell!(shared, Level::INFO, { pause = seconds, }, "rate limit paused");
         shared.tell(&Event::LimiterPaused { pause });

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use standpipe_core::Origin;
 use standpipe_core::sync::atomic::Ordering;
 
-use crate::count::{Cells, Connections, Errors, Resilience, slot};
+use crate::count::{Cells, Connections, Rare, slot};
 use crate::recorder::{Event, HostLabels, HostRecord};
 use crate::settings::Settings;
 
@@ -19,10 +19,9 @@ pub(crate) struct Shared {
     pub(crate) origin: Option<Origin>,
     record: OnceLock<Option<Arc<dyn HostRecord>>>,
     common: Cells,
-    of_threads: OnceLock<Box<[OnceLock<Box<Cells>>]>>,
-    errors: OnceLock<Box<Errors>>,
+    of_threads: OnceLock<Box<[OnceLock<Box<Cells>>; slot::SLOTS]>>,
     connections: OnceLock<Box<Connections>>,
-    resilience: OnceLock<Box<Resilience>>,
+    rare: OnceLock<Box<Rare>>,
 }
 
 impl Shared {
@@ -33,9 +32,8 @@ impl Shared {
             record: OnceLock::new(),
             common: Cells::new(),
             of_threads: OnceLock::new(),
-            errors: OnceLock::new(),
             connections: OnceLock::new(),
-            resilience: OnceLock::new(),
+            rare: OnceLock::new(),
         }
     }
 
@@ -54,8 +52,7 @@ impl Shared {
     /// The host is busy: from now on each thread counts for itself.
     #[cold]
     pub(crate) fn part_threads(&self) {
-        self.of_threads
-            .get_or_init(|| (0..slot::SLOTS).map(|_| OnceLock::new()).collect());
+        self.of_threads.get_or_init(Box::default);
     }
 
     pub(crate) fn has_parted(&self) -> bool {
@@ -64,13 +61,9 @@ impl Shared {
 
     /// All sets of counters there are now. One that was visited is visited by every later call.
     pub(crate) fn all_cells(&self) -> impl Iterator<Item = &Cells> {
-        let own = self.of_threads.get().into_iter().flatten();
+        let own = self.of_threads.get().into_iter().flat_map(|own| own.iter());
         let own = own.filter_map(|cells| cells.get().map(|cells| &**cells));
         std::iter::once(&self.common).chain(own)
-    }
-
-    pub(crate) fn errors(&self) -> &Errors {
-        self.errors.get_or_init(|| Box::new(Errors::new()))
     }
 
     pub(crate) fn connections(&self) -> &Connections {
@@ -78,20 +71,16 @@ impl Shared {
             .get_or_init(|| Box::new(Connections::new()))
     }
 
-    pub(crate) fn resilience(&self) -> &Resilience {
-        self.resilience.get_or_init(|| Box::new(Resilience::new()))
-    }
-
-    pub(crate) fn errors_if_any(&self) -> Option<&Errors> {
-        self.errors.get().map(|errors| &**errors)
+    pub(crate) fn rare(&self) -> &Rare {
+        self.rare.get_or_init(|| Box::new(Rare::new()))
     }
 
     pub(crate) fn connections_if_any(&self) -> Option<&Connections> {
         self.connections.get().map(|connections| &**connections)
     }
 
-    pub(crate) fn resilience_if_any(&self) -> Option<&Resilience> {
-        self.resilience.get().map(|resilience| &**resilience)
+    pub(crate) fn rare_if_any(&self) -> Option<&Rare> {
+        self.rare.get().map(|rare| &**rare)
     }
 
     pub(crate) fn labels(&self) -> HostLabels<'_> {

@@ -88,7 +88,7 @@ async fn mixed_load(registry: &Registry) {
     let mut post = Request::post("https://a.b/200")
         .body(Body::from("x".repeat(1_000)))
         .unwrap();
-    post.extensions_mut().insert(UrlTemplate("/{status}"));
+    post.extensions_mut().insert(UrlTemplate("/:status"));
     service.clone().oneshot(post).await.unwrap();
     drop(service.clone().call(get("https://a.b/never")));
     for n in 0..5 {
@@ -133,7 +133,7 @@ fn check(scrape: &Scrape) {
             ("error_type", "rate_limited", 0.005),
             ("error_type", "cancelled", 0.005),
             ("error_type", "_OTHER", 0.005),
-            ("url_template", "/{status}", 0.005),
+            ("url_template", "/:status", 0.005),
         ] {
             let found = histogram(scrape, scope, &with(&[(label, value)]));
             assert_eq!(found, (1.0, bound), "{scope} {label} {value}");

@@ -184,8 +184,9 @@ async fn attempts_are_told_apart_from_requests() {
     let seen = Seen::default();
     let registry = Registry::builder().recorder(seen.clone()).build();
     let service = counted(&registry, attempts(&registry, by_path()));
-    ask(&service, "https://a.b/200").await.unwrap();
-    let bodies: Vec<_> = seen.all();
+    let response = ask(&service, "https://a.b/200").await.unwrap();
+    response.into_body().collect().await.unwrap();
+    let told = seen.all();
     let of = |scope: Scope| format!("body {scope:?} None 5");
-    assert!(bodies.contains(&of(Scope::Request)) && bodies.contains(&of(Scope::Attempt)));
+    assert!(told.contains(&of(Scope::Request)) && told.contains(&of(Scope::Attempt)));
 }
