@@ -8,8 +8,8 @@ use standpipe_core::Origin;
 
 use crate::label::{ErrorType, OTHER};
 
-/// Sends what happens elsewhere: to the `metrics` crate by
-/// [`MetricsFacade`](crate::MetricsFacade), or wherever you like. `()` records nothing and costs
+/// Sends what happens elsewhere: to the `metrics` crate by `MetricsFacade` (feature `metrics`), or
+/// wherever you like. `()` records nothing and costs
 /// nothing.
 ///
 /// The counters of the [`Registry`](crate::Registry) do not need one.
@@ -106,7 +106,9 @@ pub struct Exchange<'a> {
     pub error: Option<ErrorType>,
     /// `url.template`, where the request's extensions have a [`UrlTemplate`](crate::UrlTemplate).
     pub template: Option<&'static str>,
-    pub(crate) method_number: u8,
+    /// The method's place in the registry's list of known methods, one past its end for `_OTHER`: for
+    /// tables of handles.
+    pub method_number: u8,
 }
 
 /// What a [`HostRecord`] is told. The counters have it already.

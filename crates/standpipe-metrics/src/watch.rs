@@ -70,7 +70,7 @@ impl Watch {
         // Made first: if the recorder panicked through, the start would have its end.
         let watch = Self { facts: Some(facts) };
         if let Some(facts) = &watch.facts {
-            facts.tell(None, None, |exchange| Event::Started(exchange));
+            facts.tell(None, None, Event::Started);
         }
         watch
     }

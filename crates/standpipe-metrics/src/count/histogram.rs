@@ -196,7 +196,7 @@ mod tests {
         let mut value = 32u64;
         while value < 1 << LAST {
             for near in [value - 1, value, value + 1, value + value / 3] {
-                if near < 32 || near >= 1 << LAST {
+                if !(32..1 << LAST).contains(&near) {
                     continue;
                 }
                 let back = of([near]).quantile(1.0);

@@ -98,7 +98,7 @@ impl Shared {
     #[inline]
     pub(crate) fn tell_with<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         let record = match self.record.get() {
-            Some(record) => record,
+            Some(record) => record.as_ref(),
             None => self.ask_recorder(),
         };
         if let Some(record) = record {
@@ -108,11 +108,11 @@ impl Shared {
 
     /// The recorder's code runs outside of the cell's initialisation, so that it may come back here.
     #[cold]
-    fn ask_recorder(&self) -> &Option<Arc<dyn HostRecord>> {
+    fn ask_recorder(&self) -> Option<&Arc<dyn HostRecord>> {
         let labels = self.labels();
         let record = self.guarded(|| self.settings.recorder.host(&labels));
         let _ = self.record.set(record.flatten());
-        self.record.get().unwrap_or(&None)
+        self.record.get()?.as_ref()
     }
 
     fn guarded<T>(&self, call: impl FnOnce() -> T) -> Option<T> {

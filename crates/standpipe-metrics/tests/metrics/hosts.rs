@@ -94,8 +94,7 @@ fn what_the_other_layers_tell_is_counted() {
     }
     host.connection_moved(ConnectionState::Active, ConnectionState::Idle);
     host.connection_closed(ConnectionState::Active, "error", 4 * second);
-    host.clone()
-        .connection_closed(ConnectionState::Idle, "idle", 2 * second);
+    host.connection_closed(ConnectionState::Idle, "idle", 2 * second);
 
     let metrics = registry.metrics();
     let retries = metrics.retries;
