@@ -1,5 +1,5 @@
 //! The span of an attempt. Nothing is formatted, nor read from the request, unless a subscriber wants
-//! it.
+//! it. Numbers are `i64`, which `tracing-opentelemetry` takes as numbers.
 
 use http::{Method, Request, Response, StatusCode, Version};
 use tracing::field::Empty;
@@ -39,7 +39,7 @@ pub(crate) fn answered<B>(span: &Span, response: &Response<B>) {
         return;
     }
     let status = response.status();
-    span.record("http.response.status_code", status.as_u16());
+    span.record("http.response.status_code", i64::from(status.as_u16()));
     if let Some(version) = version_of(response.version()) {
         span.record("network.protocol.version", version);
     }
@@ -95,9 +95,9 @@ fn template_of<B>(request: &Request<B>) -> Option<&'static str> {
     template.map(|template| template.0)
 }
 
-fn resends_of<B>(request: &Request<B>) -> Option<u32> {
+fn resends_of<B>(request: &Request<B>) -> Option<i64> {
     let count = request.extensions().get::<ResendCount>()?.0;
-    (count > 0).then_some(count)
+    (count > 0).then_some(i64::from(count))
 }
 
 fn address_of<B>(request: &Request<B>) -> Option<&str> {
@@ -105,13 +105,14 @@ fn address_of<B>(request: &Request<B>) -> Option<&str> {
     Some(host.trim_start_matches('[').trim_end_matches(']'))
 }
 
-fn port_of<B>(request: &Request<B>) -> Option<u16> {
+fn port_of<B>(request: &Request<B>) -> Option<i64> {
     let uri = request.uri();
-    uri.port_u16().or_else(|| match uri.scheme_str()? {
+    let port = uri.port_u16().or_else(|| match uri.scheme_str()? {
         "https" => Some(443),
         "http" => Some(80),
         _ => None,
-    })
+    });
+    port.map(i64::from)
 }
 
 fn version_of(version: Version) -> Option<&'static str> {

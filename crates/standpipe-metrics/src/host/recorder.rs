@@ -20,7 +20,7 @@ macro_rules! tell {
             target: TARGET,
             $level,
             server.address = $shared.labels().address(),
-            server.port = $shared.labels().port(),
+            server.port = $shared.labels().port().map(i64::from),
             $($fields)*
             $message
         )
@@ -60,6 +60,7 @@ impl HostRecorder {
         let shared = self.shared();
         count(&shared.rare().retried);
         let after = delay.as_secs_f64();
+        let resend = i64::from(resend);
         tell!(shared, Level::DEBUG, { http.request.resend_count = resend, delay = after, }, "retry");
         shared.tell(&Event::Retried { delay });
     }
