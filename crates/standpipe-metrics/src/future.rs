@@ -1,7 +1,7 @@
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
 use http_body::Body;
@@ -60,31 +60,32 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = {
+        let polled = {
             let _entered = this.span.enter();
-            ready!(this.inner.poll(cx))
+            this.inner.poll(cx)
         };
-        let now = Instant::now();
-        let watch = this.watch.take();
-        let result = match result {
-            Ok(response) => {
+        match polled {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(response)) => {
+                let now = Instant::now();
                 span::answered(this.span, &response);
+                // The span is over, though the future may be kept.
+                *this.span = Span::none();
+                let watch = this.watch.take();
                 let watch = watch.and_then(|watch| at_head(watch, &response, now));
-                Ok(response.map(|body| MetricsBody::new(body, watch)))
+                Poll::Ready(Ok(response.map(|body| MetricsBody::new(body, watch))))
             }
-            Err(error) => {
+            Poll::Ready(Err(error)) => {
                 let error = error.into();
                 let kind = ErrorType::of(&error);
                 span::failed(this.span, kind);
-                if let Some(watch) = watch {
-                    watch.fail(kind, now);
+                *this.span = Span::none();
+                if let Some(watch) = this.watch.take() {
+                    watch.fail(kind, Instant::now());
                 }
-                Err(error)
+                Poll::Ready(Err(error))
             }
-        };
-        // The span is over, though the future may be kept.
-        *this.span = Span::none();
-        Poll::Ready(result)
+        }
     }
 }
 

@@ -83,18 +83,23 @@ impl Watch {
         now: Instant,
     ) -> Option<BodyWatch> {
         let facts = self.facts.take()?;
-        facts.end(Class::of(status), Some(status), None, now);
-        let mut body = BodyWatch {
-            facts: Some(facts),
-            status,
-            bytes: 0,
+        let end = End {
+            class: Class::of(status),
+            status: Some(status),
+            error: None,
         };
         match arrived {
-            Arrived::NotAll => Some(body),
             Arrived::All(bytes) => {
-                body.bytes = bytes;
-                body.end(Ending::Complete, None, || now);
+                facts.end(&end, Some(bytes), now);
                 None
+            }
+            Arrived::NotAll => {
+                facts.end(&end, None, now);
+                Some(BodyWatch {
+                    facts: Some(facts),
+                    status,
+                    bytes: 0,
+                })
             }
         }
     }
@@ -111,7 +116,7 @@ impl Watch {
     pub(crate) fn fail(mut self, error: ErrorType, now: Instant) {
         if let Some(facts) = self.facts.take() {
             facts.count_error(error);
-            facts.end(Class::Error, None, Some(error), now);
+            facts.end(&End::without_answer(Class::Error, error), None, now);
         }
     }
 }
@@ -119,8 +124,8 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(facts) = self.facts.take() {
-            let error = Some(ErrorType::CANCELLED);
-            facts.end(Class::Cancelled, None, error, Instant::now());
+            let end = End::without_answer(Class::Cancelled, ErrorType::CANCELLED);
+            facts.end(&end, None, Instant::now());
         }
     }
 }
@@ -137,16 +142,16 @@ impl BodyWatch {
     }
 
     pub(crate) fn complete(mut self) {
-        self.end(Ending::Complete, None, Instant::now);
+        self.end(Ending::Complete, None);
     }
 
     pub(crate) fn fail(mut self, error: ErrorType) {
-        self.end(Ending::Failed, Some(error), Instant::now);
+        self.end(Ending::Failed, Some(error));
     }
 
-    fn end(&mut self, ending: Ending, error: Option<ErrorType>, now: impl FnOnce() -> Instant) {
+    fn end(&mut self, ending: Ending, error: Option<ErrorType>) {
         if let Some(facts) = self.facts.take() {
-            facts.end_body(ending, self.status, error, self.bytes, now());
+            facts.end_body(ending, self.status, error, self.bytes, Instant::now());
         }
     }
 }
@@ -154,30 +159,54 @@ impl BodyWatch {
 impl Drop for BodyWatch {
     fn drop(&mut self) {
         let error = Some(ErrorType::CANCELLED);
-        self.end(Ending::Abandoned, error, Instant::now);
+        self.end(Ending::Abandoned, error);
+    }
+}
+
+/// How a request came to its head, or did not.
+struct End {
+    class: Class,
+    status: Option<StatusCode>,
+    error: Option<ErrorType>,
+}
+
+impl End {
+    fn without_answer(class: Class, error: ErrorType) -> Self {
+        Self {
+            class,
+            status: None,
+            error: Some(error),
+        }
     }
 }
 
 impl Facts {
-    fn end(
-        &self,
-        class: Class,
-        status: Option<StatusCode>,
-        error: Option<ErrorType>,
-        now: Instant,
-    ) {
+    /// Counts the end, and that of the body where so many bytes have come with the head.
+    fn end(&self, end: &End, body: Option<u64>, now: Instant) {
         let elapsed = now.saturating_duration_since(self.started);
-        // Of a request that got no answer it is not known how much of its body went out.
+        let nanos = nanos(elapsed);
         let request_bytes = (self.request_bytes != UNKNOWN).then_some(self.request_bytes);
-        let sent = status.and(request_bytes).unwrap_or(0);
+        // Of a request that got no answer it is not known how much of its body went out.
+        let sent = end.status.and(request_bytes).unwrap_or(0);
+        let scope = self.scope;
         self.host.count(|cells, owned| {
-            cells.end(self.scope, class, nanos(elapsed), sent, owned);
+            cells.end(scope, end.class, nanos, sent, owned);
+            if let Some(bytes) = body {
+                cells.end_body(scope, Ending::Complete, nanos, bytes, owned);
+            }
         });
-        self.tell(status, error, |exchange| Event::Ended {
+        self.tell(end.status, end.error, |exchange| Event::Ended {
             exchange,
             elapsed,
             request_bytes,
         });
+        if let Some(bytes) = body {
+            self.tell(end.status, None, |exchange| Event::BodyEnded {
+                exchange,
+                elapsed,
+                bytes,
+            });
+        }
     }
 
     fn end_body(
@@ -189,8 +218,9 @@ impl Facts {
         now: Instant,
     ) {
         let elapsed = now.saturating_duration_since(self.started);
+        let nanos = nanos(elapsed);
         self.host.count(|cells, owned| {
-            cells.end_body(self.scope, ending, nanos(elapsed), bytes, owned);
+            cells.end_body(self.scope, ending, nanos, bytes, owned);
         });
         self.tell(Some(status), error, |exchange| Event::BodyEnded {
             exchange,

@@ -167,5 +167,6 @@ pub(crate) fn count_time(cell: &AtomicU64, time: Duration) {
 
 /// The nanoseconds of a duration; 584 years for a longer one.
 pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    let whole = duration.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(u64::from(duration.subsec_nanos()))
 }
