@@ -33,7 +33,7 @@ pub struct Run {
 
 impl Run {
     /// From `LAYER none|prometheus REQUESTS THREADS`, where the layer is `none`, `request`,
-    /// `attempt`, `both`, or `request-full` with a body that is read after the head.
+    /// `attempt`, `both`, or one of them with `-full` for a body that is read after the head.
     pub fn from_args() -> Result<Self, &'static str> {
         let usage = "LAYER none|prometheus REQUESTS THREADS";
         let mut args = std::env::args().skip(1);

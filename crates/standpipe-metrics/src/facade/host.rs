@@ -101,7 +101,8 @@ impl FacadeHost {
             Scope::Attempt => Id::RequestDuration,
         };
         self.measure(of_exchange(id, exchange), method, seconds);
-        if let (Scope::Attempt, Some(bytes)) = (exchange.scope, request_bytes) {
+        // A request without a body has no size of one.
+        if let (Scope::Attempt, Some(bytes @ 1..)) = (exchange.scope, request_bytes) {
             let key = of_exchange(Id::RequestBodySize, exchange);
             self.measure(key, method, bytes as f64);
         }

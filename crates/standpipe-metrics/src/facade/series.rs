@@ -83,7 +83,7 @@ series! {
     ActiveRequests: Gauge "http.client.active_requests", "{request}", &[],
         "Attempts that wait for their response head.";
     RequestBodySize: Histogram "http.client.request.body.size", "By", BYTES,
-        "Size of request bodies whose length is known beforehand.";
+        "Size of request bodies whose length is known beforehand, of requests that have one.";
     ResponseBodySize: Histogram "http.client.response.body.size", "By", BYTES,
         "Size of response bodies, as far as they came.";
     ResponseDuration: Histogram "http.client.response.duration", "s", REQUEST_SECONDS,
