@@ -1,6 +1,6 @@
 use std::fmt;
+use std::sync::Arc;
 
-use standpipe_core::sync::Arc;
 use standpipe_core::sync::atomic::AtomicU64;
 
 use crate::Recorder;

@@ -298,8 +298,8 @@ impl Figures {
             let connections = &mut figures.connections;
             connections.reused += host.all_cells().map(Cells::reused).sum::<u64>();
             if let Some(cells) = host.connections_if_any() {
-                lifetimes += connections.add(cells);
-                waited += cells.add_waits_to(&mut waits);
+                lifetimes = connections.add(cells).saturating_add(lifetimes);
+                waited = cells.add_waits_to(&mut waits).saturating_add(waited);
             }
             if let Some(cells) = host.rare_if_any() {
                 figures.add_rare(cells);

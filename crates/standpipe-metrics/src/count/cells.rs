@@ -200,14 +200,19 @@ impl Sums {
         for cells in all() {
             let tally = &cells.tallies[scope as usize];
             self.started += tally.started.load(Ordering::Acquire);
-            self.head_nanos += tally.head_nanos.load(Ordering::Relaxed);
-            self.end_nanos += tally.end_nanos.load(Ordering::Relaxed);
-            self.bytes_in += tally.bytes_in.load(Ordering::Relaxed);
-            self.bytes_out += tally.bytes_out.load(Ordering::Relaxed);
+            add_up(&mut self.head_nanos, &tally.head_nanos);
+            add_up(&mut self.end_nanos, &tally.end_nanos);
+            add_up(&mut self.bytes_in, &tally.bytes_in);
+            add_up(&mut self.bytes_out, &tally.bytes_out);
             self.head.add(&tally.head, &cells.tables, head_of(scope));
             self.end.add(&tally.end, &cells.tables, end_of(scope));
         }
     }
+}
+
+/// For sums of what users and servers say, which may be anything.
+fn add_up(sum: &mut u64, cell: &AtomicU64) {
+    *sum = sum.saturating_add(cell.load(Ordering::Relaxed));
 }
 
 fn add_all(sums: &mut [u64], cells: &[AtomicU64]) {

@@ -165,8 +165,9 @@ pub(crate) fn count_time(cell: &AtomicU64, time: Duration) {
     add(cell, nanos(time), false);
 }
 
-/// The nanoseconds of a duration; 584 years for a longer one.
+/// The nanoseconds of a duration, a year for a longer one: a sum has room for some hundred years.
 pub(crate) fn nanos(duration: Duration) -> u64 {
-    let whole = duration.as_secs().saturating_mul(1_000_000_000);
-    whole.saturating_add(u64::from(duration.subsec_nanos()))
+    const MOST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    let duration = duration.min(MOST);
+    duration.as_secs() * 1_000_000_000 + u64::from(duration.subsec_nanos())
 }

@@ -1,4 +1,5 @@
-use standpipe_core::sync::Arc;
+use std::sync::Arc;
+
 use standpipe_core::sync::atomic::AtomicU64;
 
 use super::Registry;

@@ -13,9 +13,10 @@ use standpipe_core::{Origin, OriginMap};
 pub use builder::RegistryBuilder;
 
 use crate::host::{Handle, Host, HostRecorder, Shared};
+use crate::label::OTHER;
 use crate::redact::SecretKeys;
 use crate::settings::Settings;
-use crate::snapshot::{HostMetrics, PoolMetrics};
+use crate::snapshot::{Figures, HostMetrics, PoolMetrics};
 
 /// The counters of all hosts, and where else what happens is told.
 ///
@@ -130,15 +131,13 @@ impl Registry {
         Some(HostMetrics::of(name, found.into_iter()))
     }
 
-    /// What is counted of each host; the last is `_OTHER`, where any request fell to it.
+    /// What is counted of each host; the last is `_OTHER`, where anything fell to it.
     pub fn hosts(&self) -> Vec<HostMetrics> {
         let hosts = self.all_hosts();
         let all = hosts.iter().map(|host| &*host.shared);
         let all = all.map(|host| HostMetrics::of(host.name(), std::iter::once(host)));
-        all.filter(|host| {
-            host.name != crate::label::OTHER || host.requests.total + host.attempts.total > 0
-        })
-        .collect()
+        all.filter(|host| host.name != OTHER || host.figures != Figures::default())
+            .collect()
     }
 
     pub(crate) fn secret_keys(&self) -> &Arc<SecretKeys> {

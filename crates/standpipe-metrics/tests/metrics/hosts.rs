@@ -147,3 +147,30 @@ async fn methods_beyond_the_known_are_other_and_the_list_can_be_replaced() {
     let methods = seen.started();
     assert_eq!(methods, ["GET", "_OTHER", "BREW", "_OTHER"]);
 }
+
+/// TO-07
+#[test]
+fn absurd_durations_are_counted_without_a_panic() {
+    let registry = Registry::new();
+    for host in ["https://a.b", "https://c.d"] {
+        let host = registry.host(&origin(host));
+        for _ in 0..3 {
+            for time in [Duration::MAX, Duration::ZERO] {
+                host.retried(u32::MAX, time);
+                host.limiter_waited(time);
+                host.limiter_paused(time);
+                host.acquire_waited(time);
+                host.connection_closed(ConnectionState::Idle, "idle", time);
+            }
+            host.retry_budget(f64::NAN);
+        }
+    }
+    let metrics = registry.metrics();
+    assert_eq!(metrics.connections.acquire_wait.count, 12);
+    assert_eq!(
+        (metrics.connections.idle, metrics.connections.closed),
+        (0, 12)
+    );
+    assert_eq!(metrics.retries.budget, None);
+    assert_eq!(registry.hosts().len(), 2);
+}
