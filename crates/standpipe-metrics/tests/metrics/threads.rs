@@ -123,26 +123,50 @@ fn threads_beyond_those_with_counters_of_their_own_are_counted_too() {
 /// RTR-08
 #[test]
 fn threads_that_meet_do_not_pass_the_bound_together() {
-    for _ in 0..50 {
-        let registry = Registry::builder().max_hosts(3).build();
-        let barrier = std::sync::Barrier::new(THREADS);
+    const MEETING: usize = 8;
+    for round in 0..1_000 {
+        let registry = Registry::builder().max_hosts(2).build();
+        let barrier = std::sync::Barrier::new(MEETING);
         std::thread::scope(|scope| {
-            for thread in 0..THREADS {
+            for thread in 0..MEETING {
                 let (registry, barrier) = (&registry, &barrier);
                 scope.spawn(move || {
                     let mut service = counted(registry, at_once());
+                    let host = get(&format!("http://host{thread}.test/200"));
                     barrier.wait();
-                    for n in 0..8 {
-                        let url = format!("http://host{}.test/200", (n + thread) % 8);
-                        assert!(poll(&mut service.call(get(&url))).is_ready());
-                    }
+                    assert!(poll(&mut service.call(host)).is_ready());
                 });
             }
         });
         let metrics = registry.metrics();
-        assert_eq!(
-            (metrics.hosts, metrics.requests.total),
-            (3, 8 * THREADS as u64)
-        );
+        let expected = (2, MEETING as u64);
+        assert_eq!((metrics.hosts, metrics.requests.total), expected, "{round}");
+    }
+}
+
+/// What a thread remembers of its busy hosts tells apart all that a host is known by.
+#[test]
+fn busy_hosts_of_one_name_are_not_mixed_up() {
+    let registries = [Registry::new(), Registry::new()];
+    let mut services = registries
+        .each_ref()
+        .map(|registry| counted(registry, at_once()));
+    let urls = ["http://a.b/200", "https://a.b/200", "http://b.b/200"];
+    for _ in 0..3_000 {
+        for service in &mut services {
+            for url in urls {
+                assert!(poll(&mut service.call(get(url))).is_ready());
+            }
+        }
+    }
+    drop(services);
+    for registry in registries {
+        for url in urls {
+            assert_eq!(
+                registry.host_metrics(url).unwrap().requests.total,
+                3_000,
+                "{url}"
+            );
+        }
     }
 }
