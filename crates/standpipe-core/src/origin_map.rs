@@ -209,7 +209,8 @@ impl<V: Clone> OriginMap<V> {
         }
         let mut tables = self.write();
         let Tables { origins, spellings } = &mut *tables;
-        let Some(slot) = origins.get_mut(origin) else {
+        // The key itself, not the caller's copy of it: an origin is kept in memory once.
+        let Some((origin, slot)) = origins.get_key_value_mut(origin) else {
             return;
         };
         let known = spellings
@@ -218,6 +219,8 @@ impl<V: Clone> OriginMap<V> {
         if known || slot.spellings.len() >= SPELLINGS_PER_ORIGIN {
             return;
         }
+        // Most origins are spelt in one way: there may be many of them, and room for four costs more.
+        slot.spellings.reserve_exact(1);
         slot.spellings.push(hash);
         let row = Spelling {
             hash,

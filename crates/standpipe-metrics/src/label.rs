@@ -1,0 +1,240 @@
+//! The labels that vary by request, each from a bounded set.
+
+use http::Method;
+use standpipe_core::{BoxError, Error, ErrorKind};
+
+/// OpenTelemetry's word for what is not known.
+pub(crate) const OTHER: &str = "_OTHER";
+
+/// The low-cardinality form of a request's path, such as `/users/{id}`: put it into the request's
+/// extensions, and it is the label `url.template` of its series and its span.
+///
+/// It is text of the program, not of the request, so that it cannot be unbounded.
+///
+/// ```
+/// use standpipe_metrics::UrlTemplate;
+///
+/// let mut request = http::Request::get("https://api.example.com/users/17").body(()).unwrap();
+/// request.extensions_mut().insert(UrlTemplate("/users/{id}"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UrlTemplate(pub &'static str);
+
+/// How often a request was sent before; put into its extensions by whoever sends it again, it is
+/// `http.request.resend_count` of the attempt's span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ResendCount(pub u32);
+
+/// `error.type`: the word for why a request failed.
+///
+/// It is [`ErrorKind::as_str`], `cancelled` where the caller dropped the request, or `_OTHER` for an
+/// error that is not a [`standpipe_core::Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ErrorType(u8);
+
+const KINDS: [&str; 32] = [
+    OTHER,
+    "cancelled",
+    "config",
+    "invalid_request",
+    "unsupported_scheme",
+    "acquire_timeout",
+    "queue_full",
+    "dns",
+    "dns_timeout",
+    "connect",
+    "connect_timeout",
+    "proxy",
+    "tls",
+    "tls_timeout",
+    "write_timeout",
+    "response_timeout",
+    "body_idle_timeout",
+    "attempt_timeout",
+    "deadline_exceeded",
+    "connection_closed",
+    "stream_reset",
+    "protocol",
+    "request_body",
+    "body_too_large",
+    "decode",
+    "redirect",
+    "status",
+    "circuit_open",
+    "rate_limited",
+    "shutdown",
+    "runtime",
+    "other",
+];
+
+impl ErrorType {
+    pub(crate) const COUNT: usize = KINDS.len();
+
+    /// The caller dropped the request, or its response body, before its end.
+    pub const CANCELLED: Self = Self(1);
+
+    /// The word for `kind`.
+    pub fn of_kind(kind: ErrorKind) -> Self {
+        let name = kind.as_str();
+        let known = KINDS.iter().position(|known| *known == name);
+        Self(known.map_or(0, |index| index as u8))
+    }
+
+    /// The word for `error`.
+    pub fn of(error: &BoxError) -> Self {
+        match Error::find(error.as_ref()) {
+            Some(error) => Self::of_kind(error.kind()),
+            None => Self(0),
+        }
+    }
+
+    /// The word itself.
+    pub fn as_str(self) -> &'static str {
+        KINDS[self.index()]
+    }
+
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..KINDS.len() as u8).map(Self)
+    }
+
+    /// Whether this client refused by itself, without asking the peer.
+    pub(crate) fn is_rejection(self) -> bool {
+        matches!(
+            self.as_str(),
+            "config"
+                | "invalid_request"
+                | "unsupported_scheme"
+                | "acquire_timeout"
+                | "queue_full"
+                | "circuit_open"
+                | "rate_limited"
+                | "shutdown"
+                | "runtime"
+        )
+    }
+}
+
+/// The methods that are labels by name; any other is `_OTHER`.
+///
+/// The conventions want the list to be replaceable: see
+/// [`RegistryBuilder::known_methods`](crate::RegistryBuilder::known_methods).
+#[derive(Clone, Debug)]
+pub(crate) struct Methods(Box<[Box<str>]>);
+
+const STANDARD: [Method; 9] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::DELETE,
+    Method::PATCH,
+    Method::HEAD,
+    Method::OPTIONS,
+    Method::CONNECT,
+    Method::TRACE,
+];
+
+/// More would fit into the number's byte, but not into a bound on series that means anything.
+const MOST: usize = 64;
+
+impl Default for Methods {
+    fn default() -> Self {
+        let standard = STANDARD.iter().map(Method::as_str);
+        Self::new(standard.chain(["QUERY"]))
+    }
+}
+
+impl Methods {
+    pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(names.into_iter().take(MOST).map(Box::from).collect())
+    }
+
+    /// The method's number; one that no name has for an unknown one.
+    pub(crate) fn find(&self, method: &Method) -> u8 {
+        let name = method.as_str();
+        let known = self.0.iter().position(|known| **known == *name);
+        known.unwrap_or(self.0.len()) as u8
+    }
+
+    pub(crate) fn name(&self, number: u8) -> &str {
+        self.0.get(usize::from(number)).map_or(OTHER, |name| name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// One of each kind; the list of words has to know them all.
+    #[test]
+    fn every_kind_of_error_has_its_own_word() {
+        let waited = ErrorKind::AcquireTimeout {
+            waited: Duration::ZERO,
+            in_use: 0,
+            limit: 0,
+        };
+        let kinds = [
+            ErrorKind::Config,
+            ErrorKind::InvalidRequest,
+            ErrorKind::UnsupportedScheme,
+            waited,
+            ErrorKind::QueueFull,
+            ErrorKind::Dns,
+            ErrorKind::DnsTimeout,
+            ErrorKind::Connect,
+            ErrorKind::ConnectTimeout,
+            ErrorKind::Proxy,
+            ErrorKind::Tls,
+            ErrorKind::TlsTimeout,
+            ErrorKind::WriteTimeout,
+            ErrorKind::ResponseTimeout,
+            ErrorKind::BodyIdleTimeout,
+            ErrorKind::AttemptTimeout,
+            ErrorKind::DeadlineExceeded,
+            ErrorKind::ConnectionClosed,
+            ErrorKind::StreamReset,
+            ErrorKind::Protocol,
+            ErrorKind::RequestBody,
+            ErrorKind::BodyTooLarge { limit: 0 },
+            ErrorKind::Decode,
+            ErrorKind::Redirect,
+            ErrorKind::Status(http::StatusCode::OK),
+            ErrorKind::CircuitOpen,
+            ErrorKind::RateLimited,
+            ErrorKind::Shutdown,
+            ErrorKind::Runtime,
+            ErrorKind::Other,
+        ];
+        assert_eq!(kinds.len() + 2, KINDS.len());
+        for kind in kinds {
+            let error = ErrorType::of_kind(kind);
+            assert_eq!(error.as_str(), kind.as_str());
+            // What the caller's own body does is no refusal of this client's.
+            let local = kind.is_local() && kind != ErrorKind::RequestBody;
+            assert_eq!(error.is_rejection(), local, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_error_is_other() {
+        assert_eq!(ErrorType::of(&"boom".into()).as_str(), OTHER);
+        assert_eq!(ErrorType::CANCELLED.as_str(), "cancelled");
+    }
+
+    #[test]
+    fn methods_are_known_by_their_exact_name() {
+        let methods = Methods::default();
+        for name in ["GET", "PATCH", "QUERY"] {
+            let method = Method::from_bytes(name.as_bytes()).unwrap();
+            assert_eq!(methods.name(methods.find(&method)), name);
+        }
+        for name in ["get", "BREW", "_OTHER"] {
+            let method = Method::from_bytes(name.as_bytes()).unwrap();
+            assert_eq!(methods.name(methods.find(&method)), OTHER);
+        }
+    }
+}

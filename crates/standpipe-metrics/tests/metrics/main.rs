@@ -1,0 +1,109 @@
+//! The metrics, through the public API and under paused time.
+
+mod bodies;
+mod counting;
+mod hosts;
+mod recorder;
+mod server;
+mod spans;
+mod threads;
+
+#[cfg(feature = "metrics")]
+mod facade;
+#[cfg(feature = "serde")]
+mod serialised;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use standpipe_core::{Body, BoxError, Origin};
+use standpipe_metrics::{AttemptMetricsLayer, Metrics, MetricsLayer, Registry, RequestMetrics};
+use tower::{Layer, Service, ServiceExt};
+
+const URL: &str = "https://api.example.com/v1";
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+
+fn get(url: &str) -> Request<Body> {
+    Request::get(url).body(Body::empty()).unwrap()
+}
+
+fn origin(url: &str) -> Origin {
+    Origin::parse(url).unwrap()
+}
+
+fn answer(status: u16, body: impl Into<Body>) -> Result<Response<Body>, BoxError> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    Ok(response)
+}
+
+/// A service that answers by the path: `/200` at once, `/503/2` after two seconds, `/error` by an
+/// error, `/never` never.
+fn by_path()
+-> impl Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future = Answering> + Clone
+{
+    tower::service_fn(|request: Request<Body>| -> Answering {
+        let path = request.uri().path().to_owned();
+        Box::pin(async move {
+            let mut parts = path[1..].split('/');
+            let first = parts.next().unwrap();
+            if let Some(seconds) = parts.next() {
+                tokio::time::sleep(Duration::from_secs(seconds.parse().unwrap())).await;
+            }
+            match first {
+                "never" => std::future::pending().await,
+                "foreign" => Err("boom".into()),
+                "error" => Err(standpipe_core::Error::new(
+                    standpipe_core::ErrorKind::ConnectionClosed,
+                )
+                .into()),
+                "refused" => {
+                    Err(standpipe_core::Error::new(standpipe_core::ErrorKind::RateLimited).into())
+                }
+                status => answer(status.parse().unwrap(), "hello"),
+            }
+        })
+    })
+}
+
+/// `inner` under the layer for logical requests.
+fn counted<S>(registry: &Registry, inner: S) -> Metrics<S> {
+    MetricsLayer::new(registry.clone()).layer(inner)
+}
+
+/// `inner` under the layer for attempts.
+fn attempts<S>(registry: &Registry, inner: S) -> Metrics<S> {
+    AttemptMetricsLayer::new(registry.clone()).layer(inner)
+}
+
+#[track_caller]
+fn assert_consistent(metrics: &RequestMetrics) {
+    let m = metrics;
+    assert_eq!(
+        m.total,
+        m.successful + m.failed + m.cancelled + m.in_flight,
+        "{m:?}"
+    );
+    let bodies = m.bodies;
+    assert_eq!(
+        m.responses,
+        bodies.complete + bodies.failed + bodies.abandoned + bodies.open,
+        "{m:?}"
+    );
+}
+
+/// Polls once.
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+async fn ask<S>(service: &S, url: &str) -> Result<S::Response, S::Error>
+where
+    S: Service<Request<Body>> + Clone,
+{
+    service.clone().oneshot(get(url)).await
+}
