@@ -150,7 +150,7 @@ async fn a_key_is_the_same_on_each_attempt_and_new_for_each_request() {
     let layer = RetryLayer::new(plain()).idempotency_key(move || {
         let mut made = made.lock();
         *made += 1;
-        format!("\"key-{made}\"").parse().unwrap()
+        format!("\"key-{}\"", *made).parse().unwrap()
     });
     let keys = |script: &Script| -> Vec<_> {
         let key = |seen: &Seen| seen.headers.get("idempotency-key").cloned();
