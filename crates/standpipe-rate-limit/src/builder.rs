@@ -86,7 +86,10 @@ impl<C, P> RateLimitBuilder<C, P> {
 
     /// What a response's headers say it cost in the end, where they do: then it is settled without
     /// the caller's doing.
-    pub fn settle(mut self, actual: impl Fn(&HeaderMap) -> Option<u32> + Send + Sync + 'static) -> Self {
+    pub fn settle(
+        mut self,
+        actual: impl Fn(&HeaderMap) -> Option<u32> + Send + Sync + 'static,
+    ) -> Self {
         self.settings.actual = Some(Arc::new(actual));
         self
     }

@@ -187,7 +187,10 @@ where
                         this.state.set(State::Refused { error: None });
                         return Poll::Ready(Err(error.into()));
                     }
-                    let request = queued.request.take().expect("a queued call has its request");
+                    let request = queued
+                        .request
+                        .take()
+                        .expect("a queued call has its request");
                     let future = queued.service.call(request);
                     this.state.set(State::Called { future });
                 }

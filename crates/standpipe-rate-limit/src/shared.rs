@@ -7,7 +7,7 @@ use standpipe_core::sync::atomic::{AtomicU64, Ordering};
 use standpipe_core::{Deadline, Error};
 use tokio::time::Instant;
 
-use crate::gcra::nanos;
+use crate::gcra::{FAR, nanos};
 use crate::hooks::Hooks;
 use crate::local::{Joined, Local, ServerPace};
 use crate::remote::Remote;
@@ -57,10 +57,7 @@ impl Shared {
             epoch: Instant::now(),
             local: Local::new(quotas, settings.max_waiting),
             remote,
-            counts_cost: settings
-                .quotas
-                .iter()
-                .any(|&(_, unit)| unit == Unit::Cost),
+            counts_cost: settings.quotas.iter().any(|&(_, unit)| unit == Unit::Cost),
             waited: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             settings,
@@ -85,12 +82,14 @@ impl Shared {
 
     /// Until when a request of `deadline` that came `now` may wait.
     pub(crate) fn give_up(&self, now: u64, deadline: Option<Deadline>) -> u64 {
+        // What is farther than our clock reads is never.
+        let or_never = |time: u64| if time >= FAR { u64::MAX } else { time };
         let by_wait = match self.settings.max_wait {
-            Some(max_wait) => now + nanos(max_wait),
+            Some(max_wait) => now.saturating_add(or_never(nanos(max_wait))),
             None => u64::MAX,
         };
         deadline.map_or(by_wait, |deadline| {
-            by_wait.min(self.since_epoch(deadline.instant()))
+            by_wait.min(or_never(self.since_epoch(deadline.instant())))
         })
     }
 

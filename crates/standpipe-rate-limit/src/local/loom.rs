@@ -52,7 +52,10 @@ fn loom_three_callers_of_two_units_get_two() {
             })
             .collect();
         let here = admitted(&limit, 0);
-        let there: usize = callers.into_iter().map(|caller| caller.join().unwrap()).sum();
+        let there: usize = callers
+            .into_iter()
+            .map(|caller| caller.join().unwrap())
+            .sum();
         assert_eq!(here + there, 2);
         assert_eq!(limit.standing(0).available, [0]);
     });

@@ -320,7 +320,11 @@ impl Locked<'_> {
             self.line.queue.remove(ticket);
             return Turn::Admitted;
         }
-        if !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+        if !waiter
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
+        {
             self.stale = waiter.waker.replace(waker.clone());
         }
         let (waiter, give_up) = (waiter.figures(), waiter.give_up);

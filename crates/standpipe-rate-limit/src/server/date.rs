@@ -16,7 +16,11 @@ pub(super) fn rfc3339(text: &str) -> Option<SystemTime> {
     if !punctuated {
         return None;
     }
-    let (year, month, day) = (digits(text, 0, 4)?, digits(text, 5, 2)?, digits(text, 8, 2)?);
+    let (year, month, day) = (
+        digits(text, 0, 4)?,
+        digits(text, 5, 2)?,
+        digits(text, 8, 2)?,
+    );
     let (hour, minute) = (digits(text, 11, 2)?, digits(text, 14, 2)?);
     let second = digits(text, 17, 2)?;
     let in_range = (1..=12).contains(&month)

@@ -146,7 +146,9 @@ impl ServerWord {
     /// The server's own time where it gives it, so that a difference of the clocks does no harm.
     #[cold]
     fn now(&self, headers: &HeaderMap) -> SystemTime {
-        let date = headers.get(header::DATE).and_then(|date| date.to_str().ok());
+        let date = headers
+            .get(header::DATE)
+            .and_then(|date| date.to_str().ok());
         if let Some(date) = date.and_then(|date| httpdate::parse_http_date(date).ok()) {
             return date;
         }

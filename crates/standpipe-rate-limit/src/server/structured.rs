@@ -118,8 +118,8 @@ impl<'a> Parser<'a> {
     fn key(&mut self) -> Option<String> {
         let starts = |byte: u8| byte.is_ascii_lowercase() || byte == b'*';
         self.peek().filter(|&byte| starts(byte))?;
-        let key = self
-            .take_while(|byte| starts(byte) || byte.is_ascii_digit() || b"_-.".contains(&byte));
+        let key =
+            self.take_while(|byte| starts(byte) || byte.is_ascii_digit() || b"_-.".contains(&byte));
         Some(String::from_utf8_lossy(key).into_owned())
     }
 
