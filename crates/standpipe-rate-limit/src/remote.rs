@@ -16,7 +16,7 @@ use crate::{Quota, Unit, error};
 
 /// How many requests of this process ask at once, or hold a place that lies ahead. All others stand
 /// in line behind them, so that a pause finds few places to waste.
-const AHEAD: usize = 16;
+const AHEAD: usize = 8;
 
 /// How long a place that nobody used can still be used.
 const STALE: u64 = 1_000_000_000;
@@ -205,6 +205,10 @@ async fn ask(shared: &Shared, remote: &Remote, cost: u32, give_up: u64) -> Resul
         remote.correct(correction.unwrap_or(0));
     }
     match answer.verdict {
+        // However long the answer took, it may go out.
+        Verdict::Admitted {
+            after: Duration::ZERO,
+        } => Ok(now),
         Verdict::Admitted { after } => {
             let at = shared.now().saturating_add(nanos(after));
             remote.horizon.fetch_max(at, Ordering::Relaxed);

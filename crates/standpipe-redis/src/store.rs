@@ -146,7 +146,11 @@ impl RedisStore {
 
     async fn admit_one(&self, ask: Ask) -> Answer {
         let probe_every = self.settings.probe_every;
-        let asked = self.shared.breaker.lock().admit(Instant::now(), probe_every);
+        let asked = self
+            .shared
+            .breaker
+            .lock()
+            .admit(Instant::now(), probe_every);
         if let Err(wait) = asked {
             return self.fall_back(&ask, Some(wait));
         }

@@ -55,7 +55,7 @@ async fn a_store_refuses_at_once_what_would_come_too_late() {
     let refused = error(service.call(late).await);
     assert_eq!(begin.elapsed(), Duration::ZERO);
     assert_eq!(refused.retry_after(), Some(ms(100)));
-    // And so is one behind more than hold places: sixteen do.
+    // And so is one behind more than hold places: eight do.
     let _line: Vec<_> = (0..20)
         .map(|_| {
             let call = service.call(request());
@@ -63,7 +63,7 @@ async fn a_store_refuses_at_once_what_would_come_too_late() {
         })
         .collect();
     tokio::task::yield_now().await;
-    assert_eq!(service.handle().stats().waiting, 4);
+    assert_eq!(service.handle().stats().waiting, 12);
     let mut late = request();
     Deadline::after(ms(1_900)).attach(&mut late);
     let refused = error(service.call(late).await);

@@ -40,8 +40,15 @@ async fn a_dead_redis_leaves_each_process_its_share_and_comes_back_by_itself() {
     }
     assert_eq!(admitted, 5, "a fourth of twenty");
     // One request waits for the dead server in each interval of the probes, not a thousand.
-    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
-    assert!(matches!(events.lock().unwrap()[..], [RedisEvent::Lost { .. }]));
+    assert!(
+        begin.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert!(matches!(
+        events.lock().unwrap()[..],
+        [RedisEvent::Lost { .. }]
+    ));
 
     redis.restart().await.unwrap();
     tokio::time::sleep(PROBE + Duration::from_millis(100)).await;
@@ -49,9 +56,18 @@ async fn a_dead_redis_leaves_each_process_its_share_and_comes_back_by_itself() {
     for _ in 0..100 {
         admitted += usize::from(admits(&store, &charges).await);
     }
-    assert_eq!(admitted, 20, "it has lost its state: one burst too many, and no more");
+    assert_eq!(
+        admitted, 20,
+        "it has lost its state: one burst too many, and no more"
+    );
     let events = events.lock().unwrap();
-    assert!(matches!(events[..], [RedisEvent::Lost { .. }, RedisEvent::Back { .. }]), "{events:?}");
+    assert!(
+        matches!(
+            events[..],
+            [RedisEvent::Lost { .. }, RedisEvent::Back { .. }]
+        ),
+        "{events:?}"
+    );
 }
 
 /// RL-09
@@ -71,7 +87,10 @@ async fn open_admits_and_closed_refuses_while_redis_is_away() {
     let Verdict::Refused { retry_after } = verdict else {
         panic!("{verdict:?}");
     };
-    assert!(retry_after.is_some_and(|wait| wait <= PROBE), "{retry_after:?}");
+    assert!(
+        retry_after.is_some_and(|wait| wait <= PROBE),
+        "{retry_after:?}"
+    );
 }
 
 /// RL-09: one that accepts and never answers.
@@ -83,7 +102,11 @@ async fn a_slow_redis_costs_a_request_its_timeout_and_no_more() {
     let charges = [(hourly(100), 1)];
     assert!(admits(&store, &charges).await);
     let mut connection = client(&redis).get_connection().unwrap();
-    let pause = redis::cmd("CLIENT").arg("PAUSE").arg(2_000).arg("ALL").to_owned();
+    let pause = redis::cmd("CLIENT")
+        .arg("PAUSE")
+        .arg(2_000)
+        .arg("ALL")
+        .to_owned();
     pause.exec(&mut connection).unwrap();
     let mut slowest = Duration::ZERO;
     let begin = Instant::now();
@@ -93,7 +116,11 @@ async fn a_slow_redis_costs_a_request_its_timeout_and_no_more() {
         slowest = slowest.max(asked.elapsed());
     }
     assert!(slowest < Duration::from_millis(250), "{slowest:?}");
-    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begin.elapsed()
+    );
     let lost = events.lock().unwrap().first().cloned();
     assert!(matches!(lost, Some(RedisEvent::Lost { .. })), "{lost:?}");
 }

@@ -60,7 +60,10 @@ async fn a_place_ahead_is_reserved_and_what_is_too_far_is_refused() {
     let charges = [(hourly(1), 1)];
     assert!(admits(&store, &charges).await);
     let far = store.admit(ask(&charges, hour / 2)).await.verdict;
-    let Verdict::Refused { retry_after: Some(wait) } = far else {
+    let Verdict::Refused {
+        retry_after: Some(wait),
+    } = far
+    else {
         panic!("{far:?}");
     };
     assert!(wait > hour - Duration::from_secs(60) && wait <= hour);
@@ -70,7 +73,10 @@ async fn a_place_ahead_is_reserved_and_what_is_too_far_is_refused() {
             panic!("{ahead:?}");
         };
         let at = places * hour;
-        assert!(after > at - Duration::from_secs(60) && after <= at, "{after:?}");
+        assert!(
+            after > at - Duration::from_secs(60) && after <= at,
+            "{after:?}"
+        );
     }
 }
 
@@ -102,12 +108,21 @@ async fn a_script_that_redis_forgot_is_loaded_again() {
     let store = store(&redis, "script");
     assert!(admits(&store, &[(hourly(2), 1)]).await);
     let mut connection = client(&redis).get_connection().unwrap();
-    redis::cmd("SCRIPT").arg("FLUSH").exec(&mut connection).unwrap();
+    redis::cmd("SCRIPT")
+        .arg("FLUSH")
+        .exec(&mut connection)
+        .unwrap();
     assert!(admits(&store, &[(hourly(2), 1)]).await);
     assert!(!admits(&store, &[(hourly(2), 1)]).await);
-    let calls: String = redis::cmd("INFO").arg("commandstats").query(&mut connection).unwrap();
+    let calls: String = redis::cmd("INFO")
+        .arg("commandstats")
+        .query(&mut connection)
+        .unwrap();
     assert!(calls.contains("cmdstat_evalsha:"), "{calls}");
-    assert!(!calls.contains("cmdstat_eval:"), "the text is sent once: {calls}");
+    assert!(
+        !calls.contains("cmdstat_eval:"),
+        "the text is sent once: {calls}"
+    );
 }
 
 /// RL-08: the clock is the server's, so what the clients' clocks say changes nothing. The script is
@@ -129,9 +144,8 @@ async fn nothing_that_is_sent_depends_on_the_clients_clock() {
 #[ignore = "needs redis-server"]
 async fn what_was_settled_reaches_the_fleet() {
     let redis = Redis::start().await.unwrap();
-    let service = tower::service_fn(|_: Request<()>| async {
-        Ok::<_, BoxError>(http::Response::new(()))
-    });
+    let service =
+        tower::service_fn(|_: Request<()>| async { Ok::<_, BoxError>(http::Response::new(())) });
     let layer = |cost: u32| {
         RateLimitLayer::builder()
             .cost(hourly(100), move |_: &Request<()>| cost)
