@@ -205,13 +205,16 @@ where
 }
 
 /// What an answer says of limits, and of its cost.
+#[inline]
 fn after<Req, Res, P: Protocol<Req, Res>>(
     shared: &Arc<Shared>,
     cost: u32,
     protocol: &P,
     response: &mut Res,
 ) {
-    if let Some((status, headers)) = protocol.head(response) {
+    if let Some((status, headers)) = protocol.head(response)
+        && !headers.is_empty()
+    {
         shared.hear(status, headers);
     }
     if shared.counts_cost() {

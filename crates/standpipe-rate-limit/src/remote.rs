@@ -205,10 +205,10 @@ async fn ask(shared: &Shared, remote: &Remote, cost: u32, give_up: u64) -> Resul
         remote.correct(correction.unwrap_or(0));
     }
     match answer.verdict {
-        // However long the answer took, it may go out.
+        // However long the answer took: it may go out.
         Verdict::Admitted {
             after: Duration::ZERO,
-        } => Ok(now),
+        } => Ok(0),
         Verdict::Admitted { after } => {
             let at = shared.now().saturating_add(nanos(after));
             remote.horizon.fetch_max(at, Ordering::Relaxed);

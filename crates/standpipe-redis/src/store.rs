@@ -56,6 +56,8 @@ pub struct RedisStore {
     shared: Arc<Shared>,
 }
 
+type Hook = Arc<dyn Fn(&RedisEvent) + Send + Sync>;
+
 #[derive(Clone)]
 struct Settings {
     client: Client,
@@ -63,7 +65,7 @@ struct Settings {
     fallback: Fallback,
     timeout: Duration,
     probe_every: Duration,
-    on_event: Option<Arc<dyn Fn(&RedisEvent) + Send + Sync>>,
+    on_event: Option<Hook>,
 }
 
 #[derive(Clone, Copy, Debug)]

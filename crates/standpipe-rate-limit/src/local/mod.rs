@@ -509,11 +509,11 @@ impl Locked<'_> {
             return;
         };
         let due = self.due(own, own);
-        if let Some((_, head)) = self.line.queue.front_mut() {
-            if due < head.rings_at {
-                head.rings_at = due;
-                self.wake.extend(head.waker.clone());
-            }
+        if let Some((_, head)) = self.line.queue.front_mut()
+            && due < head.rings_at
+        {
+            head.rings_at = due;
+            self.wake.extend(head.waker.clone());
         }
     }
 }

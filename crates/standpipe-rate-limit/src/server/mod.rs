@@ -121,17 +121,15 @@ impl ServerWord {
     /// What the head of an answer says. Without a word on limits it looks at each header's name and
     /// reads no clock.
     pub(crate) fn hear(&self, status: StatusCode, headers: &HeaderMap) -> Heard {
-        if headers.is_empty() {
-            return Heard::default();
-        }
         let refused = matches!(
             status,
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
         );
-        if self.retry_after && refused {
-            if let Some(pause) = retry_after::parse(headers, || self.now(headers)) {
-                return Heard::pause(pause.min(self.max_pause));
-            }
+        if self.retry_after
+            && refused
+            && let Some(pause) = retry_after::parse(headers, || self.now(headers))
+        {
+            return Heard::pause(pause.min(self.max_pause));
         }
         if !(self.ratelimit || self.x_ratelimit || self.anthropic) {
             return Heard::default();

@@ -6,9 +6,14 @@ use proptest::prelude::*;
 use super::table::{headers, hear, noon};
 use super::{Heard, ServerWord, date, duration, number, structured};
 
+type Case = (
+    &'static [(&'static str, &'static str)],
+    fn(ServerWord) -> ServerWord,
+);
+
 #[test]
 fn each_word_can_be_turned_off() {
-    let cases: [(&[(&str, &str)], fn(ServerWord) -> ServerWord); 4] = [
+    let cases: [Case; 4] = [
         (&[("retry-after", "5")], |word| word.retry_after(false)),
         (&[("ratelimit", r#""a";r=0;t=5"#)], |word| {
             word.ratelimit(false)
