@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Full};
 use standpipe_core::{BoxError, Deadline, ErrorKind};
 use standpipe_rate_limit::ConcurrencyLimitLayer;
 use standpipe_test::Gate;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
@@ -20,28 +21,28 @@ fn limit(limit: usize) -> ConcurrencyLimitLayer {
 
 type Streaming = Channel<Bytes>;
 
+type Answered = std::future::Ready<Result<Response<Streaming>, BoxError>>;
+
 /// Answers with bodies whose writers are sent to the test.
-fn streaming() -> (
-    impl Service<
-        Request<crate::Empty>,
-        Response = Response<Streaming>,
-        Error = BoxError,
-        Future = std::future::Ready<Result<Response<Streaming>, BoxError>>,
-    > + Clone,
-    tokio::sync::mpsc::UnboundedReceiver<Sender<Bytes>>,
-) {
-    let (bodies, receiver) = tokio::sync::mpsc::unbounded_channel();
-    let service = tower::service_fn(move |_: Request<crate::Empty>| {
+fn streaming(
+    bodies: UnboundedSender<Sender<Bytes>>,
+) -> impl Service<
+    Request<crate::Empty>,
+    Response = Response<Streaming>,
+    Error = BoxError,
+    Future = Answered,
+> + Clone {
+    tower::service_fn(move |_: Request<crate::Empty>| {
         let (writer, body) = Channel::new(4);
         let _ = bodies.send(writer);
         std::future::ready(Ok(Response::new(body)))
-    });
-    (service, receiver)
+    })
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_permit_is_held_to_the_end_of_the_body() {
-    let (inner, mut writers) = streaming();
+    let (bodies, mut writers) = unbounded_channel();
+    let inner = streaming(bodies);
     let mut service = limit(1).layer(inner);
     let handle = service.handle();
     let mut response = service.call(request()).await.unwrap();
@@ -84,7 +85,8 @@ async fn a_body_that_has_ended_at_the_head_holds_nothing_and_hints_pass() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_body_and_a_failed_call_give_their_permits_back() {
-    let (inner, mut writers) = streaming();
+    let (bodies, mut writers) = unbounded_channel();
+    let inner = streaming(bodies);
     let mut service = limit(1).reject().layer(inner);
     let mut response = service.call(request()).await.unwrap();
     drop(writers.recv().await.unwrap());
@@ -134,7 +136,8 @@ async fn waiters_are_served_in_order_and_one_that_leaves_passes_its_place_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_a_permit_ends_with_max_wait_and_with_the_deadline() {
-    let (inner, _writers) = streaming();
+    let (bodies, _writers) = unbounded_channel();
+    let inner = streaming(bodies);
     let mut service = limit(1).max_wait(ms(300)).layer(inner);
     let _held = service.call(request()).await.unwrap();
     let begin = Instant::now();
@@ -159,7 +162,8 @@ async fn a_wait_for_a_permit_ends_with_max_wait_and_with_the_deadline() {
 /// linkerd2-proxy #751
 #[tokio::test(start_paused = true)]
 async fn readiness_takes_no_permit_and_a_handle_shares_the_limit() {
-    let (inner, _writers) = streaming();
+    let (bodies, _writers) = unbounded_channel();
+    let inner = streaming(bodies);
     let service = limit(1).reject().layer(inner.clone());
     let mut ready = service.clone();
     ready.ready().await.unwrap();

@@ -1,6 +1,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+
+use standpipe_core::sync::Mutex;
 
 use http::Request;
 use standpipe_rate_limit::RateLimitLayer;
@@ -13,7 +15,7 @@ async fn waits_refusals_and_pauses_are_told_and_counted() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let note = |what: &'static str| {
         let told = told.clone();
-        move |wait| told.lock().unwrap().push((what, wait))
+        move |wait| told.lock().push((what, wait))
     };
     let (waits, rejects, pauses) = (note("wait"), note("reject"), note("pause"));
     let layer = RateLimitLayer::builder()
@@ -34,7 +36,7 @@ async fn waits_refusals_and_pauses_are_told_and_counted() {
     assert_eq!(stats.paused, Some(ms(300)));
     let expected = [("wait", 100), ("reject", 200), ("pause", 300)];
     let expected = expected.map(|(what, millis)| (what, Some(ms(millis))));
-    assert_eq!(*told.lock().unwrap(), expected);
+    assert_eq!(*told.lock(), expected);
 }
 
 #[tokio::test(start_paused = true)]

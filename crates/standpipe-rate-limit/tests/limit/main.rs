@@ -10,7 +10,9 @@ mod store;
 mod wait;
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+use standpipe_core::sync::Mutex;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -61,11 +63,11 @@ impl Record {
     }
 
     pub(crate) fn note(&self) {
-        self.at.lock().unwrap().push(self.begin.elapsed());
+        self.at.lock().push(self.begin.elapsed());
     }
 
     pub(crate) fn at(&self) -> Vec<Duration> {
-        self.at.lock().unwrap().clone()
+        self.at.lock().clone()
     }
 
     /// A service that notes each call and answers at once.

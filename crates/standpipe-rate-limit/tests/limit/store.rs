@@ -1,5 +1,5 @@
+use standpipe_core::sync::Mutex;
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use standpipe_core::{Deadline, ErrorKind};
@@ -136,8 +136,8 @@ struct Script {
 
 impl Store for &'static Script {
     fn admit(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
-        self.asked.lock().unwrap().push(ask);
-        let answer = self.answers.lock().unwrap().remove(0);
+        self.asked.lock().push(ask);
+        let answer = self.answers.lock().remove(0);
         Box::pin(std::future::ready(answer))
     }
 }
@@ -149,7 +149,7 @@ async fn what_was_settled_goes_with_the_next_request_until_the_store_has_it() {
     });
     let away = Answer::new(Verdict::Refused { retry_after: None }).uncorrected();
     let script: &Script = Box::leak(Box::default());
-    *script.answers.lock().unwrap() = vec![now, away, now, now];
+    *script.answers.lock() = vec![now, away, now, now];
     let (requests, tokens) = (ten_a_second(5), Quota::per_minute(n(100)));
     let layer = RateLimitLayer::builder()
         .requests(requests)
@@ -165,7 +165,7 @@ async fn what_was_settled_goes_with_the_next_request_until_the_store_has_it() {
     );
     service.call(request()).await.unwrap();
     service.call(request()).await.unwrap();
-    let asked = script.asked.lock().unwrap();
+    let asked = script.asked.lock();
     let corrections: Vec<_> = asked.iter().map(|ask| ask.charges[1].correction).collect();
     assert_eq!(corrections, [0, 15, 15, 0]);
     assert!(

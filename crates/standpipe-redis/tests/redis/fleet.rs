@@ -94,7 +94,7 @@ async fn four_processes_keep_one_limit_and_their_shares_while_redis_is_away() {
 
 fn assert_quota(when: &str, admitted: f64, quota: f64) {
     println!("{when}: {admitted} of {quota}");
-    let most = quota * 1.05 + f64::from(BURST);
+    let most = quota.mul_add(1.05, f64::from(BURST));
     assert!(admitted <= most, "{when}: {admitted} of {quota}");
     assert!(admitted >= quota * 0.95, "{when}: {admitted} of {quota}");
 }

@@ -1,4 +1,6 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+use standpipe_core::sync::Mutex;
 use std::time::Duration;
 
 use standpipe_rate_limit::{Store, Verdict};
@@ -17,7 +19,7 @@ fn store(redis: &Redis) -> (RedisStore, Events) {
     let told = events.clone();
     let store = RedisStore::new(client(redis), "outage", n(4))
         .probe_every(PROBE)
-        .on_event(move |event| told.lock().unwrap().push(event.clone()));
+        .on_event(move |event| told.lock().push(event.clone()));
     (store, events)
 }
 
@@ -45,10 +47,7 @@ async fn a_dead_redis_leaves_each_process_its_share_and_comes_back_by_itself() {
         "{:?}",
         begin.elapsed()
     );
-    assert!(matches!(
-        events.lock().unwrap()[..],
-        [RedisEvent::Lost { .. }]
-    ));
+    assert!(matches!(events.lock()[..], [RedisEvent::Lost { .. }]));
 
     redis.restart().await.unwrap();
     tokio::time::sleep(PROBE + Duration::from_millis(100)).await;
@@ -60,7 +59,7 @@ async fn a_dead_redis_leaves_each_process_its_share_and_comes_back_by_itself() {
         admitted, 20,
         "it has lost its state: one burst too many, and no more"
     );
-    let events = events.lock().unwrap();
+    let events = events.lock();
     assert!(
         matches!(
             events[..],
@@ -121,7 +120,7 @@ async fn a_slow_redis_costs_a_request_its_timeout_and_no_more() {
         "{:?}",
         begin.elapsed()
     );
-    let lost = events.lock().unwrap().first().cloned();
+    let lost = events.lock().first().cloned();
     assert!(matches!(lost, Some(RedisEvent::Lost { .. })), "{lost:?}");
 }
 
@@ -138,5 +137,5 @@ async fn a_redis_that_is_not_there_at_the_start_is_found_later() {
     for _ in 0..8 {
         assert!(admits(&store, &charges).await);
     }
-    assert_eq!(events.lock().unwrap().len(), 2);
+    assert_eq!(events.lock().len(), 2);
 }

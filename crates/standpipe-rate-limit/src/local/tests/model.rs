@@ -60,7 +60,7 @@ fn assert_windows(admissions: &[(u64, u64)], emission: u64, burst: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     /// RL-01 RL-03 RL-04 CAN-12
     #[test]
