@@ -109,3 +109,40 @@ async fn run(directory: &Directory, args: &[OsString]) -> io::Result<Process> {
         || fs::read_to_string(&log).is_ok_and(|log| log.contains("Ready to accept connections"));
     Process::start(("redis-server", "redis-server"), &args, &log, is_listening).await
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    async fn say(port: u16, line: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream
+            .write_all(format!("{line}\r\nQUIT\r\n").as_bytes())
+            .await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
+
+    #[tokio::test]
+    #[ignore = "needs redis-server"]
+    async fn it_answers_on_its_port_refuses_once_stopped_and_begins_again_empty() {
+        let mut redis = Redis::start().await.unwrap();
+        assert!(redis.url().ends_with(&format!(":{}/", redis.port())));
+        assert_eq!(
+            say(redis.port(), "SET a b").await.unwrap(),
+            "+OK\r\n+OK\r\n"
+        );
+        redis.stop().unwrap();
+        let error = say(redis.port(), "GET a").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        redis.restart().await.unwrap();
+        assert_eq!(say(redis.port(), "GET a").await.unwrap(), "$-1\r\n+OK\r\n");
+        let directory = redis.directory().to_owned();
+        drop(redis);
+        assert!(!directory.exists());
+    }
+}
