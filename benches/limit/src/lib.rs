@@ -35,7 +35,9 @@ pub fn calls(mode: &str, n: u64) -> Result<(), BoxError> {
     let quota = Quota::per_second(plenty);
     let inner = || tower::service_fn(answer as fn(Req) -> Answered);
     // For tower's limiter, which makes its timer with itself.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
     let _runtime = runtime.enter();
     match mode {
         "bare" => call(inner(), n),
@@ -62,7 +64,10 @@ pub fn calls(mode: &str, n: u64) -> Result<(), BoxError> {
         }
         "tower" => {
             let second = Duration::from_secs(3_600);
-            call(tower::limit::RateLimitLayer::new(u64::MAX, second).layer(inner()), n)
+            call(
+                tower::limit::RateLimitLayer::new(u64::MAX, second).layer(inner()),
+                n,
+            )
         }
         "tower-resilience" => {
             let builder = RateLimiterLayer::builder().limit_for_period(1_000_000_000);
@@ -99,10 +104,12 @@ where
     Ok(())
 }
 
-#[cfg(feature = "paused")]
 /// Does `n` admissions while `waiters` stand in line, each of which joins again once it was
 /// admitted; gives the time that the admissions took. The limiter's clock is tokio's, paused.
-pub fn admissions(waiters: usize, n: u64) -> Result<Duration, BoxError> {
+///
+/// Without `limited` the same tasks sleep as long as they would have waited: what of it is tokio's.
+#[cfg(feature = "paused")]
+pub fn admissions(waiters: usize, n: u64, limited: bool) -> Result<Duration, BoxError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -113,10 +120,18 @@ pub fn admissions(waiters: usize, n: u64) -> Result<Duration, BoxError> {
         let service = RateLimitLayer::new(pace.burst(NonZeroU32::MIN)).layer(inner);
         let admitted = std::rc::Rc::new(std::cell::Cell::new(0));
         let tasks = tokio::task::LocalSet::new();
-        for _ in 0..waiters {
+        let begin = tokio::time::Instant::now();
+        for waiter in 0..waiters {
             let (mut service, admitted) = (service.clone(), admitted.clone());
             tasks.spawn_local(async move {
-                while service.call(Request::new(Empty::new())).await.is_ok() {
+                let mut turn = waiter as u64;
+                loop {
+                    if limited {
+                        let _ = service.call(Request::new(Empty::new())).await;
+                    } else {
+                        tokio::time::sleep_until(begin + Duration::from_millis(turn)).await;
+                        turn += waiters as u64;
+                    }
                     admitted.set(admitted.get() + 1);
                 }
             });

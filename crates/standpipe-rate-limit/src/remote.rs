@@ -86,8 +86,7 @@ impl Remote {
         self.horizon.load(Ordering::Relaxed).saturating_add(line)
     }
 
-    fn ask(&self, cost: u32, longest: Duration) -> Ask {
-        let correction = self.correction.swap(0, Ordering::AcqRel);
+    fn ask(&self, cost: u32, longest: Duration, correction: i64) -> Ask {
         let charge = |&(quota, unit): &(Quota, Unit)| Charge {
             quota,
             units: units(unit, cost),
@@ -194,16 +193,13 @@ async fn wait_out_pause(shared: &Shared, give_up: u64) -> Result<(), Error> {
 async fn ask(shared: &Shared, remote: &Remote, cost: u32, give_up: u64) -> Result<u64, Error> {
     let now = shared.now();
     let longest = Duration::from_nanos(give_up.saturating_sub(now));
-    let ask = remote.ask(cost, longest);
-    let correction = ask
-        .charges
-        .iter()
-        .map(|charge| charge.correction)
-        .find(|&correction| correction != 0);
+    let mut correction = Correction::take(remote);
+    let ask = remote.ask(cost, longest, correction.units);
     let answer = remote.store.admit(ask).await;
     if !answer.corrected {
-        remote.correct(correction.unwrap_or(0));
+        remote.correct(correction.units);
     }
+    correction.units = 0;
     match answer.verdict {
         // However long the answer took: it may go out.
         Verdict::Admitted {
@@ -228,6 +224,31 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
             self.remote.spare.lock().push(place);
+        }
+    }
+}
+
+/// What was settled since the last request to the store. When the request goes away before the
+/// answer nobody knows whether it was applied: then a debt comes again, and what was given back does
+/// not.
+struct Correction<'a> {
+    remote: &'a Remote,
+    units: i64,
+}
+
+impl<'a> Correction<'a> {
+    fn take(remote: &'a Remote) -> Self {
+        Self {
+            remote,
+            units: remote.correction.swap(0, Ordering::AcqRel),
+        }
+    }
+}
+
+impl Drop for Correction<'_> {
+    fn drop(&mut self) {
+        if self.units > 0 {
+            self.remote.correct(self.units);
         }
     }
 }

@@ -9,6 +9,8 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
 local function keep(key, full)
+  -- No debt is longer than seventy years, so that numbers stay exact and can expire.
+  full = math.min(full, now + 2 ^ 51)
   if full > now then
     redis.call('SET', key, string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000) + 1)
   else

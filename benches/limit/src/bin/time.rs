@@ -1,4 +1,5 @@
-//! `time MODE N`: the nanoseconds of one call. `time waiters W N`: of one admission with W in line.
+//! `time MODE N`: the nanoseconds of one call. `time waiters W N`: of one admission with W in line;
+//! `time sleepers W N`: of tokio's part in that.
 
 use std::time::Instant;
 
@@ -9,9 +10,10 @@ fn main() -> Result<(), BoxError> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let (n, time) = match args[..] {
         #[cfg(feature = "paused")]
-        ["waiters", waiters, n] => {
-            let n = n.parse()?;
-            (n, standpipe_limit_bench::admissions(waiters.parse()?, n)?)
+        [what @ ("waiters" | "sleepers"), waiters, n] => {
+            let (n, limited) = (n.parse()?, what == "waiters");
+            let time = standpipe_limit_bench::admissions(waiters.parse()?, n, limited)?;
+            (n, time)
         }
         [mode, n] => {
             let n = n.parse()?;

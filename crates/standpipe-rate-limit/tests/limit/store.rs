@@ -176,6 +176,43 @@ async fn what_was_settled_goes_with_the_next_request_until_the_store_has_it() {
     assert!(asked.iter().all(|ask| ask.charges[1].units == 10));
 }
 
+/// Never answers.
+#[derive(Debug, Default)]
+struct Silent(Mutex<Vec<i64>>);
+
+impl Store for &'static Silent {
+    fn admit(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+        let first = self.0.lock().is_empty();
+        self.0.lock().push(ask.charges[0].correction);
+        let after = Duration::ZERO;
+        Box::pin(async move {
+            if !first {
+                std::future::pending::<()>().await;
+            }
+            Answer::new(Verdict::Admitted { after })
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_debt_whose_request_went_away_comes_again_and_a_refund_does_not() {
+    for (actual, expected) in [(25, [0, 15, 15]), (3, [0, -7, 0])] {
+        let silent: &Silent = Box::leak(Box::default());
+        let minute = Quota::per_minute(n(100));
+        let cost = |_: &http::Request<crate::Empty>| 10;
+        let layer = RateLimitLayer::builder().cost(minute, cost).store(silent);
+        let mut service = layer.build().layer(Record::new().service());
+        let response = service.call(request()).await.unwrap();
+        let settle: &Settle = response.extensions().get().unwrap();
+        settle.settle(actual);
+        for _ in 0..2 {
+            let mut asking = Box::pin(service.call(request()));
+            assert!(futures_util::poll!(asking.as_mut()).is_pending());
+        }
+        assert_eq!(*silent.0.lock(), expected);
+    }
+}
+
 /// RL-09
 #[tokio::test(start_paused = true)]
 async fn a_share_is_a_part_of_the_pace_and_of_the_burst() {
