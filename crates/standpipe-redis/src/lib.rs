@@ -1,1 +1,9 @@
-//! A store for standpipe-rate-limit: one limit for a whole fleet, kept in Redis.
+#![doc = include_str!("../README.md")]
+
+mod breaker;
+mod event;
+mod script;
+mod store;
+
+pub use event::RedisEvent;
+pub use store::RedisStore;
