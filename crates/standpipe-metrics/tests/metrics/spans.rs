@@ -77,7 +77,14 @@ where
     }
 }
 
+/// A subscriber for as long as the test runs. One that stays keeps other tests' threads, which have none,
+/// from settling that nobody will ever want a span.
 fn listening() -> (Log, tracing::subscriber::DefaultGuard) {
+    static STAYS: std::sync::Once = std::sync::Once::new();
+    STAYS.call_once(|| {
+        let stays = tracing::subscriber::set_global_default(tracing_subscriber::registry());
+        assert!(stays.is_ok());
+    });
     let log = Log::default();
     let subscriber = tracing_subscriber::registry().with(log.clone());
     (log, tracing::subscriber::set_default(subscriber))

@@ -66,7 +66,7 @@ async fn an_upload_of_1_mib_is_the_same_on_the_wire_each_time() {
             let request = Request::post(server.url("/")).body(body(kind)).unwrap();
             let response = quick().layer(transport).oneshot(request).await.unwrap();
             let expected = if retried { (200, 3) } else { (503, 1) };
-            let uploads = uploads.lock();
+            let uploads = uploads.lock().clone();
             assert_eq!(
                 (response.status().as_u16(), uploads.len()),
                 expected,
