@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 use http::Uri;
-use http::uri::Scheme;
 
 use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::{Error, Origin};
@@ -258,11 +257,11 @@ impl<V> Spelling<V> {
 
 fn spelling_of(uri: &Uri) -> Option<(bool, &str, u64)> {
     let authority = uri.authority()?.as_str();
-    let scheme = uri.scheme()?;
-    let https = *scheme == Scheme::HTTPS;
-    if !https && *scheme != Scheme::HTTP {
-        return None;
-    }
+    let https = match uri.scheme_str()? {
+        "http" => false,
+        "https" => true,
+        _ => return None,
+    };
     let hash = HASHER.hash_one(authority.as_bytes()) ^ u64::from(https);
     Some((https, authority, hash))
 }

@@ -1,6 +1,8 @@
 //! The handle through which requests are sent on a connection.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
-use tokio_util::sync::ReusableBoxFuture;
+use pin_project_lite::pin_project;
 
 use super::ConnMeta;
 use crate::exchange::SendBody;
@@ -16,55 +18,156 @@ use crate::pool::Handle;
 
 pub(crate) type SendResult = Result<Response<Incoming>, TrySendError<Request<SendBody>>>;
 
-enum Sender {
-    Exclusive(http1::SendRequest<SendBody>),
-    Shared(http2::SendRequest<SendBody>),
+/// An HTTP/1.1 connection, or one stream's place on an HTTP/2 connection.
+pub(crate) struct Channel {
+    exchange: Channelled,
+    pub(crate) meta: Arc<ConnMeta>,
 }
 
-/// An HTTP/1.1 connection, or one stream's place on an HTTP/2 connection.
+/// hyper's sender, and its future of the request under way.
 ///
 /// hyper's send futures have no name; the box that holds one stays with the handle and is used
 /// again for the next request.
-pub(crate) struct Channel {
-    sender: Sender,
-    exchange: ReusableBoxFuture<'static, SendResult>,
-    pub(crate) meta: Arc<ConnMeta>,
+trait Exchange: Send {
+    fn send(self: Pin<&mut Self>, request: Request<SendBody>);
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<SendResult>;
+    fn cancel(self: Pin<&mut Self>);
+    fn is_ready(&self) -> bool;
+    fn is_closed(&self) -> bool;
+    /// Another one on the same connection, where it carries many requests.
+    fn fork(&self) -> Option<Channelled>;
+}
+
+/// What hyper's two senders have in common.
+trait Sender: Sized + Send + 'static {
+    fn is_ready(&self) -> bool;
+    fn is_closed(&self) -> bool;
+    fn fork(&self) -> Option<Channelled>;
+}
+
+type Channelled = Pin<Box<dyn Exchange>>;
+
+pin_project! {
+    struct Slot<S, M, F> {
+        sender: S,
+        make: M,
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<S, M, F> Exchange for Slot<S, M, F>
+where
+    S: Sender,
+    M: Fn(&mut S, Request<SendBody>) -> F + Send,
+    F: Future<Output = SendResult> + Send,
+{
+    fn send(self: Pin<&mut Self>, request: Request<SendBody>) {
+        let mut this = self.project();
+        let future = (this.make)(this.sender, request);
+        this.future.set(Some(future));
+    }
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<SendResult> {
+        match self.project().future.as_pin_mut() {
+            Some(future) => future.poll(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    fn cancel(self: Pin<&mut Self>) {
+        self.project().future.set(None);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.sender.is_ready()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    fn fork(&self) -> Option<Channelled> {
+        self.sender.fork()
+    }
+}
+
+fn slot<S, M, F>(sender: S, make: M) -> Channelled
+where
+    S: Sender,
+    M: Fn(&mut S, Request<SendBody>) -> F + Send + 'static,
+    F: Future<Output = SendResult> + Send + 'static,
+{
+    let future = None;
+    Box::pin(Slot {
+        sender,
+        make,
+        future,
+    })
+}
+
+fn exclusive(sender: http1::SendRequest<SendBody>) -> Channelled {
+    slot(sender, |sender, request| sender.try_send_request(request))
+}
+
+fn shared(sender: http2::SendRequest<SendBody>) -> Channelled {
+    slot(sender, |sender, request| sender.try_send_request(request))
+}
+
+impl Sender for http1::SendRequest<SendBody> {
+    fn is_ready(&self) -> bool {
+        self.is_ready()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn fork(&self) -> Option<Channelled> {
+        None
+    }
+}
+
+impl Sender for http2::SendRequest<SendBody> {
+    fn is_ready(&self) -> bool {
+        self.is_ready()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn fork(&self) -> Option<Channelled> {
+        Some(shared(self.clone()))
+    }
 }
 
 impl Channel {
     pub(crate) fn exclusive(sender: http1::SendRequest<SendBody>, meta: Arc<ConnMeta>) -> Self {
-        Self::new(Sender::Exclusive(sender), meta)
+        let exchange = exclusive(sender);
+        Self { exchange, meta }
     }
 
     pub(crate) fn shared(sender: http2::SendRequest<SendBody>, meta: Arc<ConnMeta>) -> Self {
-        Self::new(Sender::Shared(sender), meta)
-    }
-
-    fn new(sender: Sender, meta: Arc<ConnMeta>) -> Self {
-        Self {
-            sender,
-            // A future without a size takes no memory.
-            exchange: ReusableBoxFuture::new(std::future::pending()),
-            meta,
-        }
+        let exchange = shared(sender);
+        Self { exchange, meta }
     }
 
     /// Hands the request to hyper; [`poll`](Channel::poll) gives the answer.
+    #[inline]
     pub(crate) fn send(&mut self, request: Request<SendBody>) {
-        match &mut self.sender {
-            Sender::Exclusive(sender) => self.exchange.set(sender.try_send_request(request)),
-            Sender::Shared(sender) => self.exchange.set(sender.try_send_request(request)),
-        }
+        self.exchange.as_mut().send(request);
     }
 
     /// The answer to the request that was sent last. Not to be called after it is `Ready`.
+    #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SendResult> {
-        self.exchange.poll(cx)
+        self.exchange.as_mut().poll(cx)
     }
 
     /// Gives up the request that was sent last: hyper resets an HTTP/2 stream.
     pub(crate) fn cancel(&mut self) {
-        self.exchange = ReusableBoxFuture::new(std::future::pending());
+        self.exchange.as_mut().cancel();
     }
 }
 
@@ -74,18 +177,11 @@ impl Handle for Channel {
     }
 
     fn is_ready(&self) -> bool {
-        match &self.sender {
-            Sender::Exclusive(sender) => sender.is_ready(),
-            Sender::Shared(sender) => sender.is_ready(),
-        }
+        self.exchange.is_ready()
     }
 
     fn is_spent(&self) -> bool {
-        self.meta.is_spent()
-            || match &self.sender {
-                Sender::Exclusive(sender) => sender.is_closed(),
-                Sender::Shared(sender) => sender.is_closed(),
-            }
+        self.meta.is_spent() || self.exchange.is_closed()
     }
 
     fn settle(&self) -> bool {
@@ -98,9 +194,12 @@ impl Handle for Channel {
     }
 
     fn fork(&self) -> Self {
-        match &self.sender {
-            Sender::Shared(sender) => Self::shared(sender.clone(), Arc::clone(&self.meta)),
-            Sender::Exclusive(_) => unreachable!("an HTTP/1.1 connection has one handle"),
+        match self.exchange.fork() {
+            Some(exchange) => Self {
+                exchange,
+                meta: Arc::clone(&self.meta),
+            },
+            None => unreachable!("an HTTP/1.1 connection has one handle"),
         }
     }
 
