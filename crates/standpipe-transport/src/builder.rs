@@ -6,6 +6,7 @@ use standpipe_core::{Error, ErrorKind, Phase};
 
 use crate::config::{Http1Config, Http2Config, PhaseTimeouts, PoolLimits, Protocol, TcpConfig};
 use crate::connect::{self, BoxConnector, Connector};
+use crate::events::{Events, PoolEvents};
 use crate::key::DialConfig;
 use crate::service::Transport;
 use crate::tls::{Tls, TlsConfig};
@@ -25,6 +26,7 @@ pub struct TransportBuilder {
     http2: Http2Config,
     connector: Option<BoxConnector>,
     tls_by_connector: bool,
+    events: Events,
 }
 
 macro_rules! setters {
@@ -63,6 +65,8 @@ impl TransportBuilder {
         max_connections: Option<usize> => limits.max_connections;
         /// [`PoolLimits::max_idle_per_host`].
         max_idle_per_host: usize => limits.max_idle_per_host;
+        /// [`PoolLimits::min_idle`].
+        min_idle: usize => limits.min_idle;
         /// [`PoolLimits::max_idle`].
         max_idle: usize => limits.max_idle;
         /// [`PoolLimits::max_waiting_per_host`].
@@ -97,6 +101,13 @@ impl TransportBuilder {
         self
     }
 
+    /// Tells `events` what happens in the pool.
+    #[must_use]
+    pub fn events(mut self, events: impl PoolEvents) -> Self {
+        self.events = Events::new(events);
+        self
+    }
+
     /// Builds the transport. It opens no connection and needs no runtime.
     ///
     /// # Errors
@@ -118,11 +129,11 @@ impl TransportBuilder {
             http1: self.http1,
             http2: self.http2,
         };
-        Transport::new(&self.limits, Arc::new(config))
+        Transport::new(&self.limits, Arc::new(config), self.events)
     }
 }
 
-fn check_limits(limits: &PoolLimits) -> Result<(), Error> {
+pub(crate) fn check_limits(limits: &PoolLimits) -> Result<(), Error> {
     let per_host = limits.max_connections_per_host;
     at_least_one("max_connections_per_host", Some(per_host as u64))?;
     at_least_one(
@@ -147,6 +158,12 @@ fn check_limits(limits: &PoolLimits) -> Result<(), Error> {
         let idle = limits.max_idle_per_host;
         return Err(refused(format!(
             "max_idle_per_host is {idle}, but may be at most max_connections_per_host, which is {per_host}"
+        )));
+    }
+    if limits.min_idle > limits.max_idle_per_host {
+        let (min, max) = (limits.min_idle, limits.max_idle_per_host);
+        return Err(refused(format!(
+            "min_idle is {min}, but may be at most max_idle_per_host, which is {max}"
         )));
     }
     Ok(())

@@ -15,30 +15,38 @@ use tokio_rustls::TlsConnector;
 use crate::config::Protocol;
 use crate::conn::{BoxIo, Channel, ConnMeta, DialGuard, Driver, PooledIo, Stream};
 use crate::connect::Connected;
+use crate::events::CloseReason;
 use crate::exchange::SendBody;
 use crate::key::DialConfig;
-use crate::pool::{Lifetimes, OriginPool, Permit, Slot};
+use crate::pool::{Bell, DialTag, Lifetimes, OriginPool, Permit, Slot};
 
 /// A number for each connection of the process. It is no part of any state machine, so it is a
 /// plain atomic that may be a static.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// Begins a dial with `permit` on the current runtime. `covers` tells for whom it stands; see
-/// [`State::dial_failed`](crate::pool).
-pub(crate) fn spawn(pool: &Arc<OriginPool>, permit: Permit<OriginPool>, covers: u64) {
-    let guard = DialGuard::new(pool, covers);
+/// How long a dial pauses that follows a failed one while connections of its origin are in use.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Begins a dial with `permit` on the current runtime. `tag` tells for whom it stands.
+pub(crate) fn spawn(pool: &Arc<OriginPool>, permit: Permit<OriginPool>, tag: DialTag) {
+    let guard = DialGuard::new(pool, tag);
     let slot = Slot::new(pool, permit);
     let dial = Dial {
         pool: Arc::downgrade(pool),
         origin: pool.key.origin().clone(),
         config: Arc::clone(&pool.config),
         lifetimes: Arc::clone(&pool.shared.lifetimes),
+        bell: pool.shared.alive.enter(),
     };
     let closed = pool.shared.closed();
     match Handle::try_current() {
         Ok(runtime) => {
             // The last handle of the transport takes its dials along.
-            let dialing = async move { closed.run_until_cancelled(dial.run(slot, guard)).await };
+            let dialing = async move {
+                closed
+                    .run_until_cancelled(dial.begin(slot, guard, tag.pauses))
+                    .await
+            };
             drop(runtime.spawn(dialing));
         }
         Err(error) => {
@@ -55,6 +63,8 @@ struct Dial {
     origin: Origin,
     config: Arc<DialConfig>,
     lifetimes: Arc<Lifetimes>,
+    /// A task is alive as long as this.
+    bell: Bell,
 }
 
 /// A finished stream and how it came about.
@@ -72,6 +82,19 @@ struct Facts {
 }
 
 impl Dial {
+    /// One that follows a failed dial pauses first, and may find itself needless then.
+    async fn begin(self, slot: Slot, guard: DialGuard, pauses: bool) {
+        if pauses {
+            tokio::time::sleep(PAUSE).await;
+            let pool = self.pool.upgrade();
+            if pool.is_none_or(|pool| !pool.wants_dial()) {
+                drop(slot);
+                return guard.abandon();
+            }
+        }
+        self.run(slot, guard).await;
+    }
+
     async fn run(self, slot: Slot, guard: DialGuard) {
         match self.open().await {
             Ok(opened) => self.hand_over(opened, slot, guard).await,
@@ -157,6 +180,7 @@ impl Dial {
         let limits = &self.lifetimes;
         let meta = Arc::new(ConnMeta::new(facts, opened.http2, limits.max_requests));
         let write_timeout = self.config.timeouts.write_idle;
+        let end = Arc::clone(&meta);
         let io = PooledIo::new(opened.stream, Arc::clone(&meta), slot, write_timeout);
         let lifetime = limits.lifetime_of(id);
         let idle = limits.idle_timeout;
@@ -173,7 +197,8 @@ impl Dial {
                     let pool = &self.pool;
                     let driver =
                         Driver::new(connection, limit, channel, guard, pool, idle, lifetime);
-                    drop(tokio::spawn(driver));
+                    let driver = driver.settings_within(timeout);
+                    drop(tokio::spawn(attend(driver, end, self.pool, self.bell)));
                 }
                 Err(error) => guard.fail(error.with_phase(Phase::Dial)),
             }
@@ -186,7 +211,7 @@ impl Dial {
                 let pool = &self.pool;
                 let driver =
                     Driver::new(connection, |_| None, channel, guard, pool, idle, lifetime);
-                drop(tokio::spawn(driver));
+                drop(tokio::spawn(attend(driver, end, self.pool, self.bell)));
             }
             Err(error) => guard.fail(http_error(error).with_phase(Phase::Dial)),
         }
@@ -218,6 +243,25 @@ impl Dial {
             builder.initial_connection_window_size(config.initial_connection_window);
         }
         builder
+    }
+}
+
+/// Drives a connection, and sees to it that one which was used and has ended is replaced where a number of
+/// connections is to be kept. One that nobody used is not: else a server that closes what idles would be
+/// dialled for ever.
+async fn attend(
+    driver: impl Future<Output = ()>,
+    meta: Arc<ConnMeta>,
+    pool: Weak<OriginPool>,
+    _bell: Bell,
+) {
+    driver.await;
+    let reason = meta.end.reason().unwrap_or(CloseReason::Peer);
+    if meta.uses() > 0
+        && reason.calls_for_another()
+        && let Some(pool) = pool.upgrade()
+    {
+        pool.replenish();
     }
 }
 

@@ -3,28 +3,29 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use standpipe_core::{Deadline, Error, ErrorKind, Phase, RequestSent};
 use tokio::time::{Instant, Sleep};
 
 use super::{Channel, ConnMeta};
-use crate::pool::{OriginPool, Sharing, Sweep};
+use crate::events::CloseReason;
+use crate::pool::{DialTag, OriginPool, Sharing, Sweep};
 
 /// A dial in progress. Dropped before it is finished (the runtime ended, a connector
 /// panicked), it tells the origin that the dial has failed.
 #[derive(Debug)]
 pub(crate) struct DialGuard {
     pool: Option<Weak<OriginPool>>,
-    covers: u64,
+    tag: DialTag,
 }
 
 impl DialGuard {
-    pub(crate) fn new(pool: &Arc<OriginPool>, covers: u64) -> Self {
+    pub(crate) fn new(pool: &Arc<OriginPool>, tag: DialTag) -> Self {
         Self {
             pool: Some(Arc::downgrade(pool)),
-            covers,
+            tag,
         }
     }
 
@@ -32,14 +33,22 @@ impl DialGuard {
         self.report(error);
     }
 
-    fn finish(mut self) -> Option<Arc<OriginPool>> {
-        self.pool.take().and_then(|pool| pool.upgrade())
+    /// Nobody needs the dial any more.
+    pub(crate) fn abandon(self) {
+        if let (tag, Some(pool)) = self.finish() {
+            pool.dial_abandoned(tag);
+        }
+    }
+
+    fn finish(mut self) -> (DialTag, Option<Arc<OriginPool>>) {
+        let pool = self.pool.take().and_then(|pool| pool.upgrade());
+        (self.tag, pool)
     }
 
     fn report(&mut self, error: Error) {
         if let Some(pool) = self.pool.take().and_then(|pool| pool.upgrade()) {
             let error = error.with_origin(pool.key.origin().clone());
-            pool.dial_failed(error, self.covers);
+            pool.dial_failed(error, self.tag);
         }
     }
 }
@@ -60,14 +69,29 @@ impl Drop for DialGuard {
 ///
 /// `limit` reads the peer's current limit on streams off an HTTP/2 connection.
 pub(crate) struct Driver<C, L> {
-    /// First, so that the IO and with it the permit are gone before `end` reports.
+    /// Before the IO, whose end is counted under the reason noted by then.
+    dropped: Dropped,
+    /// Before `end`, so that the IO and with it the permit are gone before `end` reports.
     connection: Pin<Box<C>>,
     limit: L,
     fresh: Option<(Channel, DialGuard)>,
     end: End,
     idle: Option<(Duration, Pin<Box<Sleep>>)>,
     lifetime: Option<Pin<Box<Sleep>>>,
+    /// Until when the peer of an HTTP/2 connection has to tell its limit on streams.
+    settings: Option<Pin<Box<Sleep>>>,
     stream_limit: Option<usize>,
+}
+
+/// A driver that is dropped before it has finished went with its runtime.
+struct Dropped(Option<Arc<ConnMeta>>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        if let Some(meta) = self.0.take() {
+            meta.end.note(CloseReason::Runtime);
+        }
+    }
 }
 
 /// Tells the origin that nothing more can be sent, however the driver ends.
@@ -87,7 +111,7 @@ impl Drop for End {
 
 impl<C, L> Driver<C, L>
 where
-    C: Future,
+    C: Future<Output = hyper::Result<()>>,
     L: Fn(&C) -> Option<usize>,
 {
     pub(crate) fn new(
@@ -103,6 +127,7 @@ where
         let at = |timeout| Deadline::after_instant(now, timeout).instant();
         let sleep = |timeout| Box::pin(tokio::time::sleep_until(at(timeout)));
         Self {
+            dropped: Dropped(Some(Arc::clone(&channel.meta))),
             connection: Box::pin(connection),
             limit,
             end: End {
@@ -112,8 +137,27 @@ where
             fresh: Some((channel, guard)),
             idle: idle_timeout.map(|timeout| (timeout, sleep(timeout))),
             lifetime: lifetime.map(sleep),
+            settings: None,
             stream_limit: None,
         }
+    }
+
+    /// Until the peer has told its limit on streams, the connection stands for a dial under way; for no
+    /// longer than this.
+    pub(crate) fn settings_within(mut self, timeout: Option<Duration>) -> Self {
+        self.settings = timeout.map(|timeout| {
+            let until = Deadline::after(timeout).instant();
+            Box::pin(tokio::time::sleep_until(until))
+        });
+        self
+    }
+
+    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let ended = ready!(self.connection.as_mut().poll(cx));
+        if ended.is_err() {
+            self.end.meta.end.note(CloseReason::Error);
+        }
+        Poll::Ready(())
     }
 
     /// A fresh connection takes requests only after its first poll, so it is published here.
@@ -124,8 +168,8 @@ where
             } else {
                 Sharing::Exclusive
             };
-            if let Some(pool) = guard.finish() {
-                pool.dialed(channel, sharing);
+            if let (tag, Some(pool)) = guard.finish() {
+                pool.dialed(channel, tag, sharing);
             }
         }
     }
@@ -179,9 +223,19 @@ where
             self.lifetime = None;
             self.end.meta.retire();
             if let Some(pool) = self.end.pool.upgrade() {
-                pool.retire(self.end.meta.id());
+                pool.retire(self.end.meta.id(), CloseReason::Lifetime);
             }
             changed = true;
+        }
+        if let Some(settings) = &mut self.settings
+            && (self.stream_limit.is_some() || settings.as_mut().poll(cx).is_ready())
+        {
+            self.settings = None;
+            if self.stream_limit.is_none()
+                && let Some(pool) = self.end.pool.upgrade()
+            {
+                pool.settings_overdue(self.end.meta.id());
+            }
         }
         let Some((timeout, clock)) = &mut self.idle else {
             return changed;
@@ -202,7 +256,7 @@ where
 
 impl<C, L> Future for Driver<C, L>
 where
-    C: Future,
+    C: Future<Output = hyper::Result<()>>,
     L: Fn(&C) -> Option<usize> + Unpin,
 {
     type Output = ();
@@ -211,7 +265,9 @@ where
         let this = self.get_mut();
         loop {
             this.end.meta.driver().register(cx.waker());
-            if this.end.meta.is_closing() || this.connection.as_mut().poll(cx).is_ready() {
+            let closing = this.end.meta.is_closing();
+            if closing || this.poll_connection(cx).is_ready() {
+                this.dropped.0 = None;
                 this.fail_if_fresh();
                 return Poll::Ready(());
             }

@@ -67,8 +67,8 @@ impl PooledIo {
     }
 
     fn refuse_if_closing(&self, cx: &Context<'_>) -> io::Result<()> {
-        if !self.meta.shared {
-            // An HTTP/1.1 connection is closed by its driver, which owns this.
+        if !self.meta.shared && !self.meta.is_upgraded() {
+            // An HTTP/1.1 connection is closed by its driver, which owns this until an upgrade.
             return Ok(());
         }
         self.meta.io().register(cx.waker());
@@ -174,10 +174,11 @@ impl AsyncWrite for PooledIo {
 
 impl Drop for End {
     fn drop(&mut self) {
-        if let Some(mut slot) = self.slot.take()
-            && self.meta.end_permit()
-        {
-            slot.set_evicted();
+        if let Some(mut slot) = self.slot.take() {
+            slot.set_link(&self.meta);
+            if self.meta.end_permit() {
+                slot.set_evicted();
+            }
         }
         self.meta.io_gone();
     }

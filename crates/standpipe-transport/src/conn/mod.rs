@@ -2,6 +2,7 @@
 
 mod channel;
 mod driver;
+mod end;
 mod io;
 mod meta;
 

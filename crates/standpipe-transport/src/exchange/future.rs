@@ -17,7 +17,7 @@ use super::lease::{Hold, Lease};
 use super::receive::{ReceiveBody, Upload};
 use super::request::{self, Taken};
 use super::{SendBody, fault};
-use crate::conn::Channel;
+use crate::conn::{Channel, Fault};
 use crate::pool::OriginPool;
 
 /// How often a request that hyper gave back unsent goes out on another connection. Each time costs
@@ -236,7 +236,7 @@ impl Stage {
         match self {
             Self::Acquiring(acquiring) => {
                 let pool = Arc::clone(&acquiring.place.pool);
-                pool.counters.add_wait(acquiring.began.elapsed());
+                pool.waited(acquiring.began.elapsed());
                 let outgoing = acquiring.into_outgoing();
                 Self::send(pool, channel, outgoing)
             }
@@ -361,9 +361,10 @@ impl Accepted {
             ..
         } = self;
         let pool = Arc::clone(lease.pool());
-        let reused = lease.uses_before() > 0;
+        // After a shutdown the pool refuses it, with the error that tells why.
+        let again = lease.uses_before() > 0 || lease.meta().fault() == Fault::Shutdown;
         drop(lease);
-        if !reused || resends >= MAX_RESENDS {
+        if !again || resends >= MAX_RESENDS {
             return Err(Error::new(ErrorKind::ConnectionClosed)
                 .with_phase(Phase::Exchange)
                 .with_request_sent(RequestSent::No)

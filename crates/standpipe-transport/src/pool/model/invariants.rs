@@ -44,7 +44,7 @@ impl Run {
         let dials = self.dials.iter().filter(|dial| dial.unit == number).count();
         assert_eq!(audit.dialing, dials, "dials of origin {number}");
         assert_eq!(audit.slots, dials + alive, "slots of origin {number}");
-        assert!(audit.slots + audit.spare <= unit.limits.connections);
+        assert!(audit.slots + audit.spare <= unit.limits.lock().connections);
         let idle = unit.idle.load(SeqCst);
         assert_eq!(usize::try_from(idle), Ok(audit.idle), "origin {number}");
         if audit.waiting.is_empty() {

@@ -11,7 +11,7 @@ use standpipe_core::queue::Ticket;
 use tokio::time::Instant;
 
 use super::fake::{Fake, Woken};
-use super::state::{Limits, Sharing};
+use super::state::{DialTag, Limits, Sharing};
 use super::total::Permit;
 use world::{Unit, World};
 
@@ -27,7 +27,7 @@ struct Waiting {
 struct Dial {
     unit: usize,
     permit: Permit<Unit>,
-    covers: u64,
+    tag: DialTag,
 }
 
 /// One run: a world, those who use it, and what was seen of the queues last.
@@ -93,6 +93,7 @@ impl Run {
                 connections,
                 idle: rng.below(connections + 1),
                 waiting: [3, 8, usize::MAX][rng.below(3)],
+                min_idle: 0,
             };
             let (sharing, shared) = [
                 (Sharing::Unknown, None),

@@ -7,9 +7,10 @@ use standpipe_core::{Error, ErrorKind};
 use tokio::time::Duration;
 
 use super::super::fake::{Fake, Link, Look, Woken};
-use super::super::state::Sharing;
+use super::super::state::{Handle, Link as _, Sharing};
 use super::world::{Live, Unit, end_slot};
 use super::{Dial, Run, Waiting};
+use crate::events::CloseReason;
 
 impl Run {
     pub(super) fn start(&mut self) {
@@ -35,7 +36,7 @@ impl Run {
             }
             Err(error) if error.kind() == ErrorKind::QueueFull => {
                 self.note(format!("origin {number}: queue full"));
-                assert_eq!(self.queues[number].len(), unit.limits.waiting);
+                assert_eq!(self.queues[number].len(), unit.limits.lock().waiting);
             }
             Err(error) => assert_eq!(error.kind(), ErrorKind::Shutdown),
         }
@@ -56,10 +57,7 @@ impl Run {
         let woken = Arc::clone(&waiting.woken);
         let unit = self.world.unit(number);
         loop {
-            let (look, covers) = {
-                let mut state = unit.state.lock();
-                (woken.look(&mut state, ticket), state.next_serial())
-            };
+            let look = woken.look(&mut unit.state.lock(), ticket);
             self.note(format!(
                 "origin {number}: {} sees {}",
                 ticket.serial(),
@@ -67,15 +65,15 @@ impl Run {
                     Look::Nothing => "nothing".into(),
                     Look::Served(handle) => format!("connection {}", handle.link.id),
                     Look::Failed(error) => format!("{:?}", error.kind()),
-                    Look::Dial(_) => "a permit and dials".into(),
+                    Look::Dial(..) => "a permit and dials".into(),
                 }
             ));
             match look {
                 Look::Nothing => return,
-                Look::Dial(permit) => self.dials.push(Dial {
+                Look::Dial(permit, tag) => self.dials.push(Dial {
                     unit: number,
                     permit,
-                    covers,
+                    tag,
                 }),
                 Look::Served(handle) => {
                     self.waiting.swap_remove(at);
@@ -110,7 +108,10 @@ impl Run {
         let link = Arc::clone(&handle.link);
         self.note(format!("origin {number}: {} back, {how}", link.id));
         match how {
-            0 if !link.shared => return drop(handle),
+            0 if !link.shared => {
+                handle.link().let_go();
+                return drop(handle);
+            }
             1 => link.spent.store(true, SeqCst),
             2 | 3 if !link.shared => link.ready.store(false, SeqCst),
             _ => {}
@@ -138,11 +139,11 @@ impl Run {
             dial.unit
         ));
         if io_first {
-            end_slot(&unit, dial.permit, false);
-            unit.with(|state, fx| state.dial_failed(error, dial.covers, fx));
+            end_slot(&unit, dial.permit, None);
+            unit.with(|state, fx| state.dial_failed(error, dial.tag, fx));
         } else {
-            unit.with(|state, fx| state.dial_failed(error, dial.covers, fx));
-            end_slot(&unit, dial.permit, false);
+            unit.with(|state, fx| state.dial_failed(error, dial.tag, fx));
+            end_slot(&unit, dial.permit, None);
         }
     }
 
@@ -168,7 +169,7 @@ impl Run {
         };
         let now = self.world.now();
         let unit = self.world.unit(dial.unit);
-        unit.with(|state, fx| state.dialed(handle, sharing, now, fx));
+        unit.with(|state, fx| state.dialed(handle, dial.tag, sharing, now, fx));
         self.world.rebalance();
     }
 
@@ -233,7 +234,7 @@ impl Run {
         if let Some((unit, link)) = self.any_link(None) {
             self.note(format!("{} has lived long enough", link.id));
             link.spent.store(true, SeqCst);
-            unit.with(|state, fx| state.retire(link.id, fx));
+            unit.with(|state, fx| state.retire(link.id, CloseReason::Lifetime, fx));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Handle, Idle, State};
+use super::{Handle, Idle, State, StateTotals};
 
 #[derive(Debug)]
 pub(in crate::pool) struct Audit {
@@ -17,6 +17,8 @@ pub(in crate::pool) struct Audit {
     pub(in crate::pool) spare: usize,
     pub(in crate::pool) asked: usize,
     pub(in crate::pool) failures: usize,
+    pub(in crate::pool) live: usize,
+    pub(in crate::pool) totals: StateTotals,
 }
 
 impl<C: Handle, P> State<C, P> {
@@ -28,10 +30,12 @@ impl<C: Handle, P> State<C, P> {
             usable: usable + usize::from(self.streams.any_room()),
             idle: self.idle(),
             slots: self.slots,
-            dialing: self.dialing,
+            dialing: self.dials.under_way(),
             spare: self.spare.len(),
             asked: usize::from(self.asked.is_some()) + self.asking,
-            failures: self.failures.len(),
+            failures: self.dials.kept(),
+            live: self.live.len(),
+            totals: self.totals,
         }
     }
 }

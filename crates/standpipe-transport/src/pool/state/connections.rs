@@ -2,15 +2,15 @@
 
 use tokio::time::Instant;
 
-use super::{Effects, Handle, State};
+use super::{CloseReason, Effects, Handle, Link, State, reason_of};
 
 impl<C: Handle, P> State<C, P> {
     /// A lease ended, or a grant was not collected.
     pub(crate) fn put_back(&mut self, handle: C, now: Instant, fx: &mut Effects<C, P>) {
         if handle.is_shared() {
             fx.idle_change += self.streams.release(handle, now, fx);
-        } else if self.closed || handle.is_spent() {
-            fx.close.push(handle);
+        } else if self.closed || self.excess > 0 || handle.is_spent() {
+            self.shut_returned(handle, fx);
         } else if !handle.is_ready() && !handle.settle() {
             self.settling.push(handle);
         } else {
@@ -22,6 +22,19 @@ impl<C: Handle, P> State<C, P> {
         self.trim(now, fx);
     }
 
+    #[cold]
+    fn shut_returned(&mut self, handle: C, fx: &mut Effects<C, P>) {
+        let reason = if self.closed {
+            CloseReason::Shutdown
+        } else if handle.is_spent() {
+            reason_of(&handle)
+        } else {
+            CloseReason::LimitLowered
+        };
+        self.excess = self.excess.saturating_sub(1);
+        fx.shut(handle, reason);
+    }
+
     /// The driver of a connection in `settling` can take another request.
     pub(crate) fn settled(&mut self, id: u64, now: Instant, fx: &mut Effects<C, P>) {
         if let Some(at) = self.settling.iter().position(|c| c.id() == id) {
@@ -30,15 +43,25 @@ impl<C: Handle, P> State<C, P> {
         }
     }
 
-    /// The IO of a connection, or of a dial, is gone.
-    pub(crate) fn slot_closed(&mut self, fx: &mut Effects<C, P>) {
+    /// The IO of a connection, or of a dial, is gone. True when that closed a connection which had
+    /// been counted as created.
+    pub(crate) fn slot_closed(&mut self, link: Option<&C::Link>, fx: &mut Effects<C, P>) -> bool {
         self.slots -= 1;
+        let at = link.and_then(|link| self.live.iter().position(|live| live.id() == link.id()));
+        if let Some(at) = at {
+            let link = self.live.swap_remove(at);
+            self.totals.count_closed(link.end_reason());
+        }
+        let above = self.live.len().saturating_sub(self.limits.connections);
+        self.excess = self.excess.min(above);
         self.serve(fx);
+        self.wake_watchers(fx);
+        at.is_some()
     }
 
     /// A connection's driver has ended: nothing more can be sent on it.
     pub(crate) fn driver_ended(&mut self, id: u64, fx: &mut Effects<C, P>) {
-        self.take_out(id, fx);
+        self.take_out(id, CloseReason::Peer, fx);
         self.serve(fx);
     }
 
@@ -59,17 +82,28 @@ impl<C: Handle, P> State<C, P> {
         self.serve(fx);
     }
 
-    /// A connection has lived long enough: it closes at once, or when it comes back.
-    pub(crate) fn retire(&mut self, id: u64, fx: &mut Effects<C, P>) {
-        if self.idle.iter().any(|idle| idle.handle.id() == id) {
-            self.take_out(id, fx);
+    /// The peer has not told its limit in time: the connection stands for a dial no longer.
+    pub(crate) fn settings_overdue(&mut self, id: u64, fx: &mut Effects<C, P>) {
+        self.streams.settings_overdue(id);
+        self.serve(fx);
+    }
+
+    /// A connection is to be used no more: it closes at once, or when it comes back.
+    pub(crate) fn retire(&mut self, id: u64, reason: CloseReason, fx: &mut Effects<C, P>) {
+        if let Some(link) = self.live.iter().find(|link| link.id() == id) {
+            link.note_end(reason);
+            link.retire();
         }
-        self.drain(id, fx);
+        if self.idle.iter().any(|idle| idle.handle.id() == id) {
+            self.take_out(id, reason, fx);
+        }
+        self.drain(id, reason, fx);
     }
 
     /// Takes a shared connection out of use; it closes when its last stream has ended.
-    pub(crate) fn drain(&mut self, id: u64, fx: &mut Effects<C, P>) {
-        fx.idle_change += self.streams.drain(id, fx);
+    pub(crate) fn drain(&mut self, id: u64, reason: CloseReason, fx: &mut Effects<C, P>) {
+        fx.idle_change += self.streams.drain(id, reason, fx);
         self.serve(fx);
+        self.wake_watchers(fx);
     }
 }

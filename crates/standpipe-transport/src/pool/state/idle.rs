@@ -5,7 +5,7 @@ use std::time::Duration;
 use standpipe_core::Deadline;
 use tokio::time::Instant;
 
-use super::{Effects, Handle, State};
+use super::{CloseReason, Effects, Handle, State, reason_of};
 
 #[derive(Debug)]
 pub(super) struct Idle<C> {
@@ -46,7 +46,11 @@ impl<C: Handle, P> State<C, P> {
         if now.saturating_duration_since(since) < timeout {
             return Sweep::CheckAt(later(since, timeout));
         }
-        self.take_out(id, fx);
+        if self.is_at_minimum() {
+            return Sweep::CheckAt(later(now, timeout));
+        }
+        self.take_out(id, CloseReason::IdleTimeout, fx);
+        self.wake_watchers(fx);
         Sweep::Expired
     }
 
@@ -60,8 +64,28 @@ impl<C: Handle, P> State<C, P> {
         }
     }
 
-    /// Takes out the least recently used idle connection; returns its number.
-    pub(crate) fn evict_oldest(&mut self, fx: &mut Effects<C, P>) -> Option<u64> {
+    /// Closes the least recently used idle connection; returns its number.
+    pub(crate) fn evict_oldest(
+        &mut self,
+        reason: CloseReason,
+        fx: &mut Effects<C, P>,
+    ) -> Option<u64> {
+        let id = self.take_oldest(reason, fx)?;
+        self.serve(fx);
+        self.wake_watchers(fx);
+        Some(id)
+    }
+
+    /// Closes all idle connections; returns how many.
+    pub(crate) fn close_idle(&mut self, reason: CloseReason, fx: &mut Effects<C, P>) -> usize {
+        std::iter::from_fn(|| self.evict_oldest(reason, fx)).count()
+    }
+
+    pub(super) fn take_oldest(
+        &mut self,
+        reason: CloseReason,
+        fx: &mut Effects<C, P>,
+    ) -> Option<u64> {
         let exclusive = self.idle.front().map(|idle| (idle.since, idle.handle.id()));
         let shared = self.streams.oldest_idle();
         let (_, id) = match (exclusive, shared) {
@@ -74,8 +98,7 @@ impl<C: Handle, P> State<C, P> {
             }
             (a, b) => a.or(b)?,
         };
-        self.take_out(id, fx);
-        self.serve(fx);
+        self.take_out(id, reason, fx);
         Some(id)
     }
 
@@ -89,7 +112,8 @@ impl<C: Handle, P> State<C, P> {
             if idle.handle.is_ready() && !idle.handle.is_spent() {
                 return Some(idle.handle);
             }
-            fx.close.push(idle.handle);
+            let reason = reason_of(&idle.handle);
+            fx.shut(idle.handle, reason);
         }
         let (handle, idle_change) = self.streams.take()?;
         fx.idle_change += idle_change;
@@ -105,7 +129,7 @@ impl<C: Handle, P> State<C, P> {
         while self.idle.len() > self.limits.idle {
             if let Some(idle) = self.idle.pop_back() {
                 fx.idle_change -= 1;
-                fx.close.push(idle.handle);
+                fx.shut(idle.handle, CloseReason::IdleLimit);
             }
         }
         if !self.listed && (!self.idle.is_empty() || self.streams.idle_count() > 0) {
@@ -114,15 +138,16 @@ impl<C: Handle, P> State<C, P> {
         }
     }
 
-    pub(super) fn take_out(&mut self, id: u64, fx: &mut Effects<C, P>) {
+    pub(super) fn take_out(&mut self, id: u64, reason: CloseReason, fx: &mut Effects<C, P>) {
         if let Some(at) = self.idle.iter().position(|idle| idle.handle.id() == id) {
-            fx.idle_change -= 1;
-            fx.close
-                .extend(self.idle.remove(at).map(|idle| idle.handle));
+            if let Some(idle) = self.idle.remove(at) {
+                fx.idle_change -= 1;
+                fx.shut(idle.handle, reason);
+            }
         } else if let Some(at) = self.settling.iter().position(|c| c.id() == id) {
-            fx.close.push(self.settling.swap_remove(at));
+            fx.shut(self.settling.swap_remove(at), reason);
         } else {
-            fx.idle_change += self.streams.remove(id, fx);
+            fx.idle_change += self.streams.remove(id, reason, fx);
         }
     }
 }

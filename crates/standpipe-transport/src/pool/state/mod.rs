@@ -7,49 +7,36 @@
 mod audit;
 mod connections;
 mod dials;
+mod handle;
 mod idle;
 mod permits;
+mod spare;
+mod totals;
 mod waiters;
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use standpipe_core::queue::{Ticket, WaitQueue};
 use standpipe_core::{Error, ErrorKind, Phase};
+use tokio::time::Instant;
 
 use super::effects::Effects;
 use super::streams::Streams;
+use crate::events::CloseReason;
 #[cfg(test)]
 pub(in crate::pool) use audit::Audit;
-use dials::Failure;
+pub(crate) use dials::DialTag;
+use dials::Dials;
+use handle::reason_of;
+pub(crate) use handle::{Handle, Link};
 use idle::Idle;
 pub(crate) use idle::Sweep;
+pub(crate) use spare::Warmth;
+use spare::Watcher;
+pub use totals::ClosedCounts;
+pub(crate) use totals::StateTotals;
 pub(crate) use waiters::Found;
 use waiters::Waiter;
-
-/// What the state machine must know of a connection handle.
-pub(crate) trait Handle: Sized {
-    /// The connection's number.
-    fn id(&self) -> u64;
-    /// Whether a request can be sent on it at once.
-    fn is_ready(&self) -> bool;
-    /// Whether it is of no use any more: closed, or to be closed at the next chance.
-    fn is_spent(&self) -> bool;
-    /// Asks the driver to say when it is ready; whether it is so already.
-    fn settle(&self) -> bool;
-    /// Whether the connection carries many requests at once.
-    fn is_shared(&self) -> bool;
-    /// Another handle of a shared connection.
-    fn fork(&self) -> Self;
-    /// How many requests the connection may carry.
-    fn max_uses(&self) -> u64 {
-        u64::MAX
-    }
-    /// Bytes read from the peer so far.
-    fn bytes_read(&self) -> u64;
-    /// How long it may idle, where the peer or a setting says so.
-    fn idle_timeout(&self) -> Option<Duration>;
-}
 
 /// The limits of one origin.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +44,8 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     pub(crate) idle: usize,
     pub(crate) waiting: usize,
+    /// Connections to keep, used or not.
+    pub(crate) min_idle: usize,
 }
 
 /// What is known of the protocol that an origin's connections speak.
@@ -80,8 +69,17 @@ pub(crate) struct Counts {
     pub(crate) streams: usize,
 }
 
+/// What the closing of an origin found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Closing {
+    /// Waiters, who were failed.
+    pub(crate) waiting: usize,
+    /// Requests under way, which go on.
+    pub(crate) in_flight: usize,
+}
+
 #[derive(Debug)]
-pub(crate) struct State<C, P> {
+pub(crate) struct State<C: Handle, P> {
     limits: Limits,
     sharing: Sharing,
     waiters: WaitQueue<Waiter<C>>,
@@ -98,12 +96,17 @@ pub(crate) struct State<C, P> {
     asking: usize,
     /// Places that were served before whoever asked could note them in `asked`.
     early: Vec<Ticket>,
-    /// Dials under way.
-    dialing: usize,
+    dials: Dials,
     /// Permits in use: dials under way and connections whose IO is alive.
     slots: usize,
-    /// Dial errors that no waiter was given yet.
-    failures: Vec<Failure>,
+    /// Connections that were opened and whose IO is alive.
+    live: Vec<C::Link>,
+    /// How many connections are to close when they come back, because the limit was lowered.
+    excess: usize,
+    /// Those who want connections to be there, and none of them for themselves.
+    watchers: Vec<Watcher>,
+    next_watcher: u64,
+    totals: StateTotals,
     /// Whether the index of idle connections has an entry for this origin.
     listed: bool,
     closed: bool,
@@ -122,9 +125,13 @@ impl<C: Handle, P> State<C, P> {
             asked: None,
             asking: 0,
             early: Vec::new(),
-            dialing: 0,
+            dials: Dials::default(),
             slots: 0,
-            failures: Vec::new(),
+            live: Vec::new(),
+            excess: 0,
+            watchers: Vec::new(),
+            next_watcher: 0,
+            totals: StateTotals::default(),
             listed: false,
             closed: false,
         }
@@ -132,33 +139,77 @@ impl<C: Handle, P> State<C, P> {
 
     // ---- the whole ----
 
-    /// Refuses newcomers, fails all who wait and closes what is idle; returns how many waited.
-    pub(crate) fn close(&mut self, fx: &mut Effects<C, P>) -> usize {
+    /// Refuses newcomers, fails all who wait and closes what is not in use.
+    pub(crate) fn close(&mut self, fx: &mut Effects<C, P>) -> Closing {
         self.closed = true;
-        let failed = self.waiters.len();
-        while let Some((_, waiter)) = self.waiters.detach_front() {
+        let waiting = self.waiters.len();
+        while !self.waiters.is_empty() {
             let error = Error::new(ErrorKind::Shutdown).with_phase(Phase::Acquire);
-            waiter.grant = Some(Err(error));
-            fx.wake.extend(waiter.waker.take());
+            self.grant_head(Err(error), fx);
         }
-        while self.evict_oldest(fx).is_some() {}
+        self.close_idle(CloseReason::Shutdown, fx);
+        for handle in std::mem::take(&mut self.settling) {
+            fx.shut(handle, CloseReason::Shutdown);
+        }
         for id in self.streams.ids() {
-            fx.idle_change += self.streams.drain(id, fx);
+            fx.idle_change += self.streams.drain(id, CloseReason::Shutdown, fx);
         }
         self.serve(fx);
-        failed
+        self.wake_watchers(fx);
+        let in_flight = self.in_flight();
+        Closing { waiting, in_flight }
+    }
+
+    /// Requests that have a connection, or a stream; an upgraded connection is one.
+    ///
+    /// To be asked once the origin is closed, when a connection that nobody uses is no longer held.
+    pub(crate) fn in_flight(&self) -> usize {
+        let shared = self.streams.ids();
+        let leased = |link: &&C::Link| !link.is_let_go() && !shared.contains(&link.id());
+        self.live.iter().filter(leased).count() + self.streams.in_use()
+    }
+
+    /// New limits. What is above them is closed when it is not in use, or comes back.
+    pub(crate) fn set_limits(&mut self, limits: Limits, now: Instant, fx: &mut Effects<C, P>) {
+        self.limits = limits;
+        self.excess = self.live.len().saturating_sub(limits.connections);
+        let reason = CloseReason::LimitLowered;
+        while self.excess > 0 && self.take_oldest(reason, fx).is_some() {
+            self.excess -= 1;
+        }
+        for id in self.streams.ids().into_iter().rev().take(self.excess) {
+            self.excess -= 1;
+            fx.idle_change += self.streams.drain(id, reason, fx);
+        }
+        self.serve(fx);
+        self.trim(now, fx);
+        self.wake_watchers(fx);
     }
 
     pub(crate) fn counts(&self) -> Counts {
         let idle = self.idle() + self.settling.len();
+        let dialing = self.dials.under_way();
         Counts {
-            dialing: self.dialing,
+            dialing,
             // The IO of a failed dial may be gone before the dial is.
-            active: self.slots.saturating_sub(self.dialing + idle),
+            active: self.slots.saturating_sub(dialing + idle),
             idle,
             waiting: self.waiters.len(),
             streams: self.streams.in_use(),
         }
+    }
+
+    pub(crate) fn totals(&self) -> StateTotals {
+        self.totals
+    }
+
+    /// All connections there are.
+    pub(crate) fn links(&self) -> Vec<C::Link> {
+        self.live.clone()
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Idle connections as `Effects::idle_change` counts them.
@@ -168,7 +219,11 @@ impl<C: Handle, P> State<C, P> {
 
     /// Whether there is nothing here that would be lost with it.
     pub(crate) fn is_vacant(&self) -> bool {
-        self.slots == 0 && self.waiters.is_empty() && self.spare.is_empty() && self.asking == 0
+        self.slots == 0
+            && self.watchers.is_empty()
+            && self.waiters.is_empty()
+            && self.spare.is_empty()
+            && self.asking == 0
     }
 
     /// The limit that keeps the head waiting is the one on all connections, not the origin's.
@@ -192,9 +247,5 @@ impl<C: Handle, P> State<C, P> {
         }
         self.settle_failures(fx);
         self.plan(fx);
-        // The plan may have given up the last permit that was hoped for.
-        if self.settle_failures(fx) {
-            self.plan(fx);
-        }
     }
 }

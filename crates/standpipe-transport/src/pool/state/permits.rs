@@ -71,13 +71,15 @@ impl<C: Handle, P> State<C, P> {
         }
         self.wake_dialer(fx);
     }
-    /// Has the head begin the dials that there are permits for. Whoever was woken for them before
-    /// may have been served or have left since.
+    /// Has the first in the queue begin the dials that there are permits for. Whoever was woken for
+    /// them before may have been served or have left since; and a dial is nobody's own, so a few
+    /// more are woken than are needed, should the task of the first be busy with something else.
     pub(super) fn wake_dialer(&mut self, fx: &mut Effects<C, P>) {
-        if !self.spare.is_empty()
-            && let Some((_, waiter)) = self.waiters.front_mut()
-        {
-            fx.wake.extend(waiter.waker.clone());
+        const MORE: usize = 3;
+        if !self.spare.is_empty() {
+            let first = self.waiters.iter().take(self.spare.len() + MORE);
+            fx.wake
+                .extend(first.filter_map(|waiter| waiter.waker.clone()));
         }
     }
 }

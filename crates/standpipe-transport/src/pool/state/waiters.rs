@@ -6,7 +6,7 @@ use standpipe_core::queue::Ticket;
 use standpipe_core::{Error, ErrorKind, Phase};
 use tokio::time::Instant;
 
-use super::{Effects, Handle, State};
+use super::{DialTag, Effects, Handle, State};
 
 #[derive(Debug)]
 pub(super) struct Waiter<C> {
@@ -20,7 +20,7 @@ pub(crate) enum Found<C, P> {
     /// It was served, or failed.
     Grant(Result<C, Error>),
     /// A permit is there: begin a dial with it and look again.
-    Dial(P),
+    Dial(P, DialTag),
 }
 
 impl<C: Handle, P> State<C, P> {
@@ -39,8 +39,10 @@ impl<C: Handle, P> State<C, P> {
             return Err(Error::new(ErrorKind::Shutdown).with_phase(Phase::Acquire));
         }
         if self.waiters.len() >= self.limits.waiting {
+            self.totals.refused += 1;
             return Err(Error::new(ErrorKind::QueueFull).with_phase(Phase::Acquire));
         }
+        self.totals.waited += 1;
         let ticket = self.waiters.push(Waiter {
             since: now,
             waker: None,
@@ -51,7 +53,12 @@ impl<C: Handle, P> State<C, P> {
     }
 
     /// A waiter looks at its place. After `Pending` it is woken.
-    pub(crate) fn poll_waiter(&mut self, ticket: Ticket, cx: &Context<'_>) -> Poll<Found<C, P>> {
+    pub(crate) fn poll_waiter(
+        &mut self,
+        ticket: Ticket,
+        cx: &Context<'_>,
+        fx: &mut Effects<C, P>,
+    ) -> Poll<Found<C, P>> {
         let Some(waiter) = self.waiters.get_mut(ticket) else {
             let gone = Error::new(ErrorKind::Other).with_message("polled after completion");
             return Poll::Ready(Found::Grant(Err(gone)));
@@ -60,29 +67,29 @@ impl<C: Handle, P> State<C, P> {
             self.waiters.remove(ticket);
             return Poll::Ready(Found::Grant(grant));
         }
-        match &mut waiter.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
+        let known = waiter.waker.as_ref();
+        if !known.is_some_and(|waker| waker.will_wake(cx.waker())) {
+            fx.spent.extend(waiter.waker.replace(cx.waker().clone()));
         }
         match self.spare.pop() {
-            Some(permit) => {
-                self.dialing += 1;
-                self.slots += 1;
-                Poll::Ready(Found::Dial(permit))
-            }
+            Some(permit) => Poll::Ready(Found::Dial(permit, self.begin_dial())),
             None => Poll::Pending,
         }
     }
 
     /// A waiter goes away; what it was granted and did not collect serves the next one.
     pub(crate) fn leave(&mut self, ticket: Ticket, now: Instant, fx: &mut Effects<C, P>) {
-        if let Some(waiter) = self.waiters.remove(ticket)
-            && let Some(Ok(handle)) = waiter.grant
-        {
-            self.put_back(handle, now, fx);
+        if let Some(waiter) = self.waiters.remove(ticket) {
+            fx.spent.extend(waiter.waker);
+            match waiter.grant {
+                Some(Ok(handle)) => self.put_back(handle, now, fx),
+                Some(Err(error)) => fx.errors.push(error),
+                None => {}
+            }
         }
         self.serve(fx);
     }
+
     /// Since when the head of the queue waits.
     pub(crate) fn head_since(&self) -> Option<Instant> {
         self.waiters.front().map(|waiter| waiter.since)

@@ -51,7 +51,7 @@ fn a_failed_dial_whose_io_outlives_it_is_not_dialled_again() {
         let covers = rig.begins_a_dial(&waiter);
         rig.waits(&waiter);
         rig.run(|state, _, fx| state.dial_failed(refused(), covers, fx));
-        rig.run(|state, _, fx| state.slot_closed(fx));
+        rig.dial_closes();
         rig.fails(&waiter);
     }
 }
@@ -73,6 +73,6 @@ fn the_counts_are_right_between_the_end_of_a_dials_io_and_its_error() {
     let mut rig = Rig::new(LIMITS, Sharing::Exclusive);
     let waiter = rig.join();
     rig.begins_a_dial(&waiter);
-    rig.run(|state, _, fx| state.slot_closed(fx));
+    rig.dial_closes();
     assert_eq!(rig.state.counts().active, 0);
 }

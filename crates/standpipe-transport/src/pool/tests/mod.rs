@@ -20,13 +20,15 @@ use tower::ServiceExt;
 
 use super::effects::Effects;
 use super::fake::{Fake, Link, Look, Woken};
-use super::state::{Limits, Sharing, State, Sweep};
+use super::state::{DialTag, Limits, Sharing, State, Sweep};
+use crate::events::CloseReason;
 use crate::{TlsConfig, Transport};
 
 const LIMITS: Limits = Limits {
     connections: 10,
     idle: 10,
     waiting: 10,
+    min_idle: 0,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -40,6 +42,8 @@ struct Rig {
     closed: Vec<u64>,
     released: usize,
     idle: isize,
+    /// Dials under way, the latest last.
+    dials: Vec<DialTag>,
 }
 
 struct Waiter {
@@ -56,6 +60,7 @@ impl Rig {
             closed: Vec::new(),
             released: 0,
             idle: 0,
+            dials: Vec::new(),
         }
     }
 
@@ -123,10 +128,15 @@ impl Rig {
         }
     }
 
-    fn begins_a_dial(&mut self, waiter: &Waiter) -> u64 {
+    fn begins_a_dial(&mut self, waiter: &Waiter) -> DialTag {
         assert!(waiter.woken.is_set(), "it was not woken");
-        assert!(matches!(self.look(waiter), Look::Dial(())));
-        self.state.next_serial()
+        match self.look(waiter) {
+            Look::Dial((), tag) => {
+                self.dials.push(tag);
+                tag
+            }
+            other => panic!("no dial: {other:?}"),
+        }
     }
 
     fn waits(&mut self, waiter: &Waiter) {
@@ -156,14 +166,32 @@ impl Rig {
         self.links += 1;
         let handle = Fake::new(self.links, sharing == Sharing::Shared);
         let link = Arc::clone(&handle.link);
-        self.run(|state, now, fx| state.dialed(handle, sharing, now, fx));
+        let tag = self.dials.pop().expect("a dial is under way");
+        self.run(|state, now, fx| {
+            state.dialed(handle, tag, sharing, now, fx);
+        });
         link
     }
 
     /// A dial of which the IO goes first.
-    fn dial_fails(&mut self, covers: u64) {
-        self.run(|state, _, fx| state.slot_closed(fx));
-        self.run(|state, _, fx| state.dial_failed(refused(), covers, fx));
+    fn dial_fails(&mut self, tag: DialTag) {
+        self.dial_closes();
+        self.run(|state, _, fx| state.dial_failed(refused(), tag, fx));
+    }
+
+    /// The IO of a dial goes.
+    fn dial_closes(&mut self) {
+        self.run(|state, _, fx| {
+            state.slot_closed(None, fx);
+        });
+    }
+
+    /// The IO of a connection goes.
+    fn closes(&mut self, link: &Arc<Link>) {
+        link.permit_gone();
+        self.run(|state, _, fx| {
+            state.slot_closed(Some(link), fx);
+        });
     }
 
     /// A connection in use by the caller.

@@ -24,10 +24,9 @@ fn when_a_dial_at_the_limit_fails_the_next_waiter_dials() {
     rig.waits(&first);
     rig.waits(&second);
     rig.dial_fails(covers);
-    rig.begins_a_dial(&first);
+    rig.fails(&first);
+    rig.begins_a_dial(&second);
     rig.dialed(Sharing::Exclusive);
-    let lease = rig.served(&first);
-    rig.put_back(lease);
     rig.served(&second);
     assert_eq!(rig.state.counts().dialing, 0);
 }

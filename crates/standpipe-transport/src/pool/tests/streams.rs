@@ -70,13 +70,14 @@ fn a_connection_that_never_spoke_and_is_suspect_does_not_stand_for_a_dial() {
 fn a_suspect_connection_gives_its_place_up_when_there_is_no_other() {
     let mut rig = Rig::with_connections(1, Sharing::Shared);
     let lease = rig.lease(Sharing::Shared);
-    rig.allows(&Arc::clone(&lease.link), 1);
+    let link = Arc::clone(&lease.link);
+    rig.allows(&link, 1);
     let waiter = rig.join();
     rig.waits(&waiter);
     rig.run(|state, _, fx| state.suspect(lease.link.id, fx));
     rig.put_back(lease);
     assert!(rig.closed.contains(&1));
     assert_eq!(rig.idle, 0);
-    rig.run(|state, _, fx| state.slot_closed(fx));
+    rig.closes(&link);
     rig.begins_a_dial(&waiter);
 }
