@@ -10,7 +10,9 @@ use crate::config::{Http1Config, Http2Config, PhaseTimeouts, PoolLimits, Protoco
 use crate::connect::{self, BoxConnector, Connector, Way};
 use crate::dial::Tcp;
 use crate::dns::{self, AddressFilter, BoxResolver, Lookups, Resolver};
+use crate::events::{CloseReason, Events, PoolEvents};
 use crate::key::DialConfig;
+use crate::pool::OriginPool;
 use crate::proxy::{Choice, Proxy};
 use crate::service::Transport;
 use crate::tls::{Tls, TlsConfig};
@@ -33,6 +35,7 @@ pub struct TransportBuilder {
     resolver: Option<BoxResolver>,
     filter: Option<AddressFilter>,
     proxies: Choice,
+    events: Events,
 }
 
 macro_rules! setters {
@@ -71,6 +74,8 @@ impl TransportBuilder {
         max_connections: Option<usize> => limits.max_connections;
         /// [`PoolLimits::max_idle_per_host`].
         max_idle_per_host: usize => limits.max_idle_per_host;
+        /// [`PoolLimits::min_idle`].
+        min_idle: usize => limits.min_idle;
         /// [`PoolLimits::max_idle`].
         max_idle: usize => limits.max_idle;
         /// [`PoolLimits::max_waiting_per_host`].
@@ -166,6 +171,13 @@ impl TransportBuilder {
         self
     }
 
+    /// Tells `events` what happens in the pool.
+    #[must_use]
+    pub fn events(mut self, events: impl PoolEvents) -> Self {
+        self.events = Events::new(events);
+        self
+    }
+
     /// Builds the transport. It opens no connection and needs no runtime.
     ///
     /// # Errors
@@ -177,17 +189,17 @@ impl TransportBuilder {
         check::tcp(&self.tcp)?;
         self.check_connector()?;
         self.tls.check()?;
-        let (limits, config) = self.into_parts();
+        let (limits, config, events) = self.into_parts();
         check::proxies(&config)?;
-        Ok(Transport::new(&limits, Arc::new(config)))
+        Ok(Transport::new(&limits, Arc::new(config), events))
     }
 
     pub(crate) fn build_unchecked(self) -> Transport {
-        let (limits, config) = self.into_parts();
-        Transport::new(&limits, Arc::new(config))
+        let (limits, config, events) = self.into_parts();
+        Transport::new(&limits, Arc::new(config), events)
     }
 
-    pub(crate) fn into_parts(self) -> (PoolLimits, DialConfig) {
+    pub(crate) fn into_parts(self) -> (PoolLimits, DialConfig, Events) {
         let proxies = self.proxies.resolve(self.connector.is_some());
         let way = match self.connector {
             Some(connector) => Way::Foreign(connector),
@@ -209,9 +221,9 @@ impl TransportBuilder {
             timeouts: self.timeouts,
             http1: self.http1,
             http2: self.http2,
-            on_addresses: None,
+            on_addresses: self.limits.retire_on_dns_change.then_some(retire_others),
         };
-        (self.limits, config)
+        (self.limits, config, self.events)
     }
 
     fn check_connector(&self) -> Result<(), Error> {
@@ -223,4 +235,12 @@ impl TransportBuilder {
             retires: self.limits.retire_on_dns_change,
         })
     }
+}
+
+/// Retires the connections to addresses that the origin's name no longer has.
+fn retire_others(pool: &Arc<OriginPool>, addresses: &[IpAddr]) {
+    pool.retire_where(CloseReason::Address, |connection| {
+        let peer = connection.peer.map(|peer| peer.ip());
+        peer.is_some_and(|peer| !addresses.contains(&peer))
+    });
 }

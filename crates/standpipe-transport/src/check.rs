@@ -97,6 +97,12 @@ pub(crate) fn limits(limits: &PoolLimits) -> Result<(), Error> {
             "max_idle_per_host is {idle}, but may be at most max_connections_per_host, which is {per_host}"
         )));
     }
+    if limits.min_idle > limits.max_idle_per_host {
+        let (min, max) = (limits.min_idle, limits.max_idle_per_host);
+        return Err(refused(format!(
+            "min_idle is {min}, but may be at most max_idle_per_host, which is {max}"
+        )));
+    }
     Ok(())
 }
 

@@ -25,6 +25,12 @@ pub struct PoolLimits {
     pub max_connections: Option<usize>,
     /// Idle connections of one origin. Default 10.
     pub max_idle_per_host: usize,
+    /// Connections to keep to an origin that is in use, whether they idle or not. Once a request
+    /// has opened one, so many are opened; one that was used and ends is replaced; the idle timeout
+    /// spares the last of them. It never goes beyond the other limits, and takes nothing from another
+    /// origin. A dial of this kind that fails is tried again only when a connection opens or ends
+    /// next. Default 0.
+    pub min_idle: usize,
     /// Idle connections in all: beyond it the least recently used goes. Default 100.
     pub max_idle: usize,
     /// Requests that may wait for a connection of one origin; `None`, the default, sets no limit.
@@ -48,6 +54,7 @@ impl Default for PoolLimits {
             max_connections_per_host: 100,
             max_connections: None,
             max_idle_per_host: 10,
+            min_idle: 0,
             max_idle: 100,
             max_waiting_per_host: None,
             idle_timeout: Some(Duration::from_secs(90)),
@@ -63,7 +70,8 @@ impl Default for PoolLimits {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PhaseTimeouts {
-    /// Waiting for a connection. Default: none. Zero means: only if one is free now.
+    /// Waiting for a connection. Default: none. Zero means: only if one is free now; no dial
+    /// begins then, so connections come from [`warm`](crate::Transport::warm) alone.
     pub acquire: Option<Duration>,
     /// Resolving the name. A connector of one's own resolves it within the time of `connect`.
     /// Default 10 s, in which the usual resolver asks a second server.

@@ -1,16 +1,19 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use standpipe_core::{Body, BoxError, Deadline, Origin, OriginMap};
+use standpipe_core::{Body, BoxError, Deadline, Error, Origin, OriginMap};
 use tower_service::Service;
 
 use crate::builder::TransportBuilder;
+use crate::check;
 use crate::config::PoolLimits;
+use crate::events::{CloseReason, Events};
 use crate::exchange::ResponseFuture;
 use crate::key::DialConfig;
-use crate::pool::{OriginPool, Shared};
+use crate::pool::{OriginPool, Shared, Shutdown, Warm};
 use crate::stats::{self, TransportStats};
 use crate::tls::{Tls, TlsConfig};
 
@@ -52,8 +55,8 @@ impl Transport {
         TransportBuilder::default()
     }
 
-    pub(crate) fn new(limits: &PoolLimits, config: Arc<DialConfig>) -> Self {
-        Self::with(Arc::new(Shared::new(limits)), config)
+    pub(crate) fn new(limits: &PoolLimits, config: Arc<DialConfig>, events: Events) -> Self {
+        Self::with(Arc::new(Shared::new(limits, events)), config)
     }
 
     fn with(shared: Arc<Shared>, config: Arc<DialConfig>) -> Self {
@@ -99,23 +102,93 @@ impl Transport {
 
     /// Closes all idle connections.
     pub fn close_idle(&self) {
-        while self.inner.shared.evict_oldest(false) {}
+        self.inner.shared.close_idle(CloseReason::Evicted);
     }
 
     /// Closes the idle connections to `origin`.
     pub fn close_idle_of(&self, origin: &Origin) {
-        for pool in self.inner.shared.pools() {
-            if pool.key.origin() == origin {
-                while pool.evict_oldest(false) {}
-            }
+        for pool in self.pools_of(origin) {
+            pool.close_idle(CloseReason::Evicted);
         }
     }
 
+    /// Takes all connections to `origin` out of further use: those that idle close now, the others when
+    /// the request or the streams on them have ended. What is being dialled is not touched. Returns how
+    /// many connections those were.
+    pub fn evict(&self, origin: &Origin) -> usize {
+        let pools = self.pools_of(origin);
+        let evicted = pools.map(|pool| pool.retire_where(CloseReason::Evicted, |_| true));
+        evicted.sum()
+    }
+
+    /// Opens connections to `origin` until `n` are there, used or idle, so that requests need not
+    /// wait for the dial. An HTTP/2 connection counts as one.
+    ///
+    /// The future gives how many there are in the end. Those are fewer than `n` where a limit allows no
+    /// more: `warm` closes nothing for its connections and waits for no other to close.
+    ///
+    /// # Errors
+    ///
+    /// The error of a dial that failed; [`Shutdown`](standpipe_core::ErrorKind::Shutdown).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it begins no further dial; those under way go on for whoever comes.
+    pub fn warm(&self, origin: &Origin, n: usize) -> Warm {
+        Warm::new(self.origin(origin).pool, n)
+    }
+
+    /// Sets new limits, of this transport and of all that share its pool.
+    ///
+    /// Where there are more connections than are allowed from now on, none is opened until there are
+    /// fewer; those that idle close, those in use close when they come back, and no request is
+    /// disturbed. How long a connection may idle and live, and how many requests it may carry, stays what
+    /// it was when the transport was built.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](standpipe_core::ErrorKind::Config), naming the field, its value and what is allowed.
+    pub fn set_limits(&self, limits: &PoolLimits) -> Result<(), Error> {
+        check::limits(limits)?;
+        self.inner.shared.set_limits(limits);
+        Ok(())
+    }
+
     /// Refuses new requests with [`Shutdown`](standpipe_core::ErrorKind::Shutdown), fails those that
-    /// wait for a connection, and closes what is idle. Requests under way and their bodies go on.
-    /// Returns how many were waiting.
+    /// wait for a connection, ends the dials, and closes what is idle. Requests under way and their
+    /// bodies go on. Returns how many were waiting.
     pub fn close(&self) -> usize {
-        self.inner.shared.close()
+        self.inner.shared.close().waiting
+    }
+
+    /// Shuts the pool down: at once as [`close`](Self::close) does; and whatever is under way when
+    /// `grace` is over is cut, with the error [`Shutdown`](standpipe_core::ErrorKind::Shutdown). What
+    /// is under way are requests, their response bodies, uploads that outlast their response, and
+    /// connections handed out by an upgrade: reading from and writing to these fails from then on.
+    ///
+    /// The future is ready as soon as no connection and no task is left. When some are left one
+    /// second after the cut, it says so in its report.
+    ///
+    /// # Cancel safety
+    ///
+    /// The pool is closed when this returns. Dropped, the future takes the end of the grace with it: what is under
+    /// way goes on to its own end.
+    ///
+    /// # Clone
+    ///
+    /// It holds for all clones, and for all transports made by [`with_tls`](Self::with_tls). It may be
+    /// called again: each future keeps its own grace.
+    ///
+    /// # Panics
+    ///
+    /// The future, where it has to wait and is polled outside a tokio runtime.
+    pub fn shutdown(&self, grace: Duration) -> Shutdown {
+        Shutdown::begin(Arc::clone(&self.inner.shared), grace)
+    }
+
+    fn pools_of<'a>(&self, origin: &'a Origin) -> impl Iterator<Item = Arc<OriginPool>> + 'a {
+        let pools = self.inner.shared.pools().into_iter();
+        pools.filter(move |pool| pool.key.origin() == origin)
     }
 
     fn make(&self, origin: &Origin) -> Arc<OriginPool> {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use standpipe_core::Origin;
 
-use crate::pool::{Counts, OriginPool};
+use crate::pool::{ClosedCounts, Counts, OriginPool};
 
 /// What a transport holds at one moment and has done so far; see
 /// [`Transport::stats`](crate::Transport::stats).
@@ -27,8 +27,9 @@ pub struct OriginStats {
     pub connections: ConnectionStats,
 }
 
-/// Connections and requests. The first five are of one moment, consistent with each other within
-/// an origin; the rest are running totals.
+/// Connections and requests. Those of the moment, and what was created, closed, failed, refused and had to
+/// wait, are taken under the origin's lock and so fit each other; `requests`, `reused`, `resent` and `wait_time`
+/// are totals that run beside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionStats {
@@ -42,8 +43,11 @@ pub struct ConnectionStats {
     pub waiting: usize,
     /// HTTP/2 streams in use.
     pub streams: usize,
-    /// Connections opened so far.
+    /// Connections opened so far. At each moment that is those that are open, and those that were
+    /// [`closed`](Self::closed).
     pub created: u64,
+    /// Connections closed so far, by reason.
+    pub closed: ClosedCounts,
     /// Dials that failed so far.
     pub dial_failures: u64,
     /// Requests sent so far, those sent again counted again.
@@ -52,6 +56,8 @@ pub struct ConnectionStats {
     pub reused: u64,
     /// Requests that had to wait for a connection.
     pub waited: u64,
+    /// Requests refused because too many wait.
+    pub queue_full: u64,
     /// The time that requests spent waiting for the connection they got.
     pub wait_time: Duration,
     /// Requests that went out again because their connection had closed before they were sent.
@@ -76,23 +82,26 @@ impl AddAssign for ConnectionStats {
         self.waiting += other.waiting;
         self.streams += other.streams;
         self.created += other.created;
+        self.closed += other.closed;
         self.dial_failures += other.dial_failures;
         self.requests += other.requests;
         self.reused += other.reused;
         self.waited += other.waited;
+        self.queue_full += other.queue_full;
         self.wait_time += other.wait_time;
         self.resent += other.resent;
     }
 }
 
 pub(crate) fn of_pool(pool: &OriginPool) -> OriginStats {
+    let (counts, state) = pool.figures();
     let Counts {
         dialing,
         active,
         idle,
         waiting,
         streams,
-    } = pool.counts();
+    } = counts;
     let totals = pool.counters.read();
     OriginStats {
         origin: pool.key.origin().clone(),
@@ -102,11 +111,13 @@ pub(crate) fn of_pool(pool: &OriginPool) -> OriginStats {
             idle,
             waiting,
             streams,
-            created: totals.created,
-            dial_failures: totals.dial_failures,
+            created: state.created,
+            closed: state.closed,
+            dial_failures: state.dial_failures,
             requests: totals.requests,
             reused: totals.reused,
-            waited: totals.waited,
+            waited: state.waited,
+            queue_full: state.refused,
             wait_time: totals.wait_time,
             resent: totals.resent,
         },

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use standpipe_core::{Deadline, Error, ErrorKind, Phase, RequestSent};
@@ -11,21 +11,22 @@ use tokio::time::Instant;
 
 use super::timer::Timer;
 use super::{Channel, ConnMeta};
-use crate::pool::{OriginPool, Sharing, Sweep};
+use crate::events::CloseReason;
+use crate::pool::{DialTag, OriginPool, Sharing, Sweep};
 
 /// A dial in progress. Dropped before it is finished (the runtime ended, a connector
 /// panicked), it tells the origin that the dial has failed.
 #[derive(Debug)]
 pub(crate) struct DialGuard {
     pool: Option<Weak<OriginPool>>,
-    covers: u64,
+    tag: DialTag,
 }
 
 impl DialGuard {
-    pub(crate) fn new(pool: &Arc<OriginPool>, covers: u64) -> Self {
+    pub(crate) fn new(pool: &Arc<OriginPool>, tag: DialTag) -> Self {
         Self {
             pool: Some(Arc::downgrade(pool)),
-            covers,
+            tag,
         }
     }
 
@@ -33,14 +34,22 @@ impl DialGuard {
         self.report(error);
     }
 
-    fn finish(mut self) -> Option<Arc<OriginPool>> {
-        self.pool.take().and_then(|pool| pool.upgrade())
+    /// Nobody needs the dial any more.
+    pub(crate) fn abandon(self) {
+        if let (tag, Some(pool)) = self.finish() {
+            pool.dial_abandoned(tag);
+        }
+    }
+
+    fn finish(mut self) -> (DialTag, Option<Arc<OriginPool>>) {
+        let pool = self.pool.take().and_then(|pool| pool.upgrade());
+        (self.tag, pool)
     }
 
     fn report(&mut self, error: Error) {
         if let Some(pool) = self.pool.take().and_then(|pool| pool.upgrade()) {
             let error = error.with_origin(pool.key.origin().clone());
-            pool.dial_failed(error, self.covers);
+            pool.dial_failed(error, self.tag);
         }
     }
 }
@@ -61,7 +70,9 @@ impl Drop for DialGuard {
 ///
 /// `limit` reads the peer's current limit on streams off an HTTP/2 connection.
 pub(crate) struct Driver<C, L> {
-    /// First, so that the IO and with it the permit are gone before `end` reports.
+    /// Before the IO, whose end is counted under the reason noted by then.
+    dropped: Dropped,
+    /// Before `end`, so that the IO and with it the permit are gone before `end` reports.
     connection: Pin<Box<C>>,
     limit: L,
     fresh: Option<(Channel, DialGuard)>,
@@ -73,10 +84,23 @@ pub(crate) struct Driver<C, L> {
     lifetime_at: Option<Instant>,
     /// When the first of its requests gives up.
     requests_at: Option<Instant>,
-    /// The first of the three.
+    /// Until when the peer of an HTTP/2 connection has to tell its limit on streams.
+    settings_at: Option<Instant>,
+    /// The first of the four.
     next: Option<Instant>,
     registered: bool,
     stream_limit: Option<usize>,
+}
+
+/// A driver that is dropped before it has finished went with its runtime.
+struct Dropped(Option<Arc<ConnMeta>>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        if let Some(meta) = self.0.take() {
+            meta.end.note(CloseReason::Runtime);
+        }
+    }
 }
 
 /// Tells the origin that nothing more can be sent, however the driver ends.
@@ -97,7 +121,7 @@ impl Drop for End {
 
 impl<C, L> Driver<C, L>
 where
-    C: Future,
+    C: Future<Output = hyper::Result<()>>,
     L: Fn(&C) -> Option<usize>,
 {
     pub(crate) fn new(
@@ -112,6 +136,7 @@ where
         let now = Instant::now();
         let at = |timeout| Deadline::after_instant(now, timeout).instant();
         let mut driver = Self {
+            dropped: Dropped(Some(Arc::clone(&channel.meta))),
             connection: Box::pin(connection),
             limit,
             end: End {
@@ -124,12 +149,29 @@ where
             idle_at: idle_timeout.map(at),
             lifetime_at: lifetime.map(at),
             requests_at: None,
+            settings_at: None,
             next: None,
             registered: false,
             stream_limit: None,
         };
         driver.next = driver.first_time();
         driver
+    }
+
+    /// Until the peer has told its limit on streams, the connection stands for a dial under way; for no
+    /// longer than this.
+    pub(crate) fn settings_within(mut self, timeout: Option<Duration>) -> Self {
+        self.settings_at = timeout.map(|timeout| Deadline::after(timeout).instant());
+        self.next = self.first_time();
+        self
+    }
+
+    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let ended = ready!(self.connection.as_mut().poll(cx));
+        if ended.is_err() {
+            self.end.meta.end.note(CloseReason::Error);
+        }
+        Poll::Ready(())
     }
 
     /// A fresh connection takes requests only after its first poll, so it is published here.
@@ -140,8 +182,8 @@ where
             } else {
                 Sharing::Exclusive
             };
-            if let Some(pool) = guard.finish() {
-                pool.dialed(channel, sharing);
+            if let (tag, Some(pool)) = guard.finish() {
+                pool.dialed(channel, tag, sharing);
             }
         }
     }
@@ -186,7 +228,7 @@ where
             pool.settled(meta.id());
         }
         if going_away {
-            pool.retire(meta.id());
+            pool.retire(meta.id(), CloseReason::Peer);
         }
         if revived {
             pool.revived();
@@ -219,6 +261,10 @@ where
                 self.retire();
                 changed = true;
             }
+            if has_come(self.settings_at) {
+                self.settings_at = None;
+                self.settings_overdue();
+            }
             if has_come(self.idle_at) {
                 self.idle_at = self.sweep();
                 changed |= self.idle_at.is_none();
@@ -228,14 +274,27 @@ where
     }
 
     fn first_time(&self) -> Option<Instant> {
-        let times = [self.idle_at, self.lifetime_at, self.requests_at];
+        let times = [
+            self.idle_at,
+            self.lifetime_at,
+            self.requests_at,
+            self.settings_at,
+        ];
         times.into_iter().flatten().min()
     }
 
     fn retire(&self) {
         self.end.meta.retire();
         if let Some(pool) = self.end.pool.upgrade() {
-            pool.retire(self.end.meta.id());
+            pool.retire(self.end.meta.id(), CloseReason::Lifetime);
+        }
+    }
+
+    fn settings_overdue(&self) {
+        if self.stream_limit.is_none()
+            && let Some(pool) = self.end.pool.upgrade()
+        {
+            pool.settings_overdue(self.end.meta.id());
         }
     }
 
@@ -252,7 +311,7 @@ where
 
 impl<C, L> Future for Driver<C, L>
 where
-    C: Future,
+    C: Future<Output = hyper::Result<()>>,
     L: Fn(&C) -> Option<usize> + Unpin,
 {
     type Output = ();
@@ -261,11 +320,13 @@ where
         let this = self.get_mut();
         loop {
             if !this.registered {
-                // It is a task's root, and so always woken by the same waker.
+                // It is polled by one task, and so always woken by the same waker.
                 this.registered = true;
                 this.end.meta.driver().register(cx.waker());
             }
-            if this.end.meta.is_closing() || this.connection.as_mut().poll(cx).is_ready() {
+            let closing = this.end.meta.is_closing();
+            if closing || this.poll_connection(cx).is_ready() {
+                this.dropped.0 = None;
                 this.fail_if_fresh();
                 return Poll::Ready(());
             }

@@ -78,7 +78,7 @@ impl PooledIo {
         }
     }
 
-    /// An HTTP/1.1 connection is closed by its driver, which owns this.
+    /// An HTTP/1.1 connection is closed by its driver, which owns this until an upgrade.
     fn refuse_if_closing(&self, cx: &Context<'_>) -> io::Result<()> {
         self.meta.io().register(cx.waker());
         if self.meta.is_closing() {
@@ -157,6 +157,9 @@ impl AsyncRead for PooledIo {
         if self.meta.shared {
             return self.poll_read_shared(cx, buf);
         }
+        if self.meta.is_upgraded() {
+            self.refuse_if_closing(cx)?;
+        }
         let before = buf.filled().len();
         let read = with_stream!(self, io => Pin::new(io).poll_read(cx, buf));
         if read.is_ready() {
@@ -208,10 +211,11 @@ impl AsyncWrite for PooledIo {
 
 impl Drop for End {
     fn drop(&mut self) {
-        if let Some(mut slot) = self.slot.take()
-            && self.meta.end_permit()
-        {
-            slot.set_evicted();
+        if let Some(mut slot) = self.slot.take() {
+            slot.set_link(&self.meta);
+            if self.meta.end_permit() {
+                slot.set_evicted();
+            }
         }
         self.meta.io_gone();
     }

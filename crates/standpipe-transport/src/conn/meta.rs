@@ -8,7 +8,9 @@ use standpipe_core::{ConnectionFacts, ConnectionInfo, Error};
 
 use super::DialGuard;
 use super::clocks::Clocks;
+use super::end::EndMark;
 use super::wake::TaskWaker;
+use crate::events::CloseReason;
 
 /// Why a connection ended, where it is us who know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub(crate) enum Fault {
     None = 0,
     /// The peer took no bytes for too long.
     WriteTimeout = 1,
+    /// The transport was shut down, and the grace is over.
+    Shutdown = 2,
 }
 
 const PERMIT_HELD: u8 = 0;
@@ -57,6 +61,9 @@ pub(crate) struct ConnMeta {
     /// How many bytes had been read when it became suspect.
     suspect: AtomicU64,
     fault: AtomicU8,
+    /// Somebody else has the IO.
+    upgraded: AtomicBool,
+    pub(crate) end: EndMark,
     io_state: Mutex<IoState>,
     pub(crate) clocks: Clocks,
     driver: TaskWaker,
@@ -80,6 +87,8 @@ impl ConnMeta {
             going_away: AtomicBool::new(false),
             suspect: AtomicU64::new(TRUSTED),
             fault: AtomicU8::new(Fault::None as u8),
+            upgraded: AtomicBool::new(false),
+            end: EndMark::new(),
             io_state: Mutex::default(),
             clocks: Clocks::default(),
             driver: TaskWaker::default(),
@@ -99,6 +108,11 @@ impl ConnMeta {
     /// Counts one more request; returns how many came before it.
     pub(crate) fn begin_use(&self) -> u64 {
         self.uses.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How many requests it has carried.
+    pub(crate) fn uses(&self) -> u64 {
+        self.uses.load(Ordering::Relaxed)
     }
 
     pub(crate) fn info(&self, uses_before: u64) -> ConnectionInfo {
@@ -133,9 +147,12 @@ impl ConnMeta {
 
     /// Whether it takes no further request.
     pub(crate) fn is_spent(&self) -> bool {
-        self.retired.load(Ordering::Relaxed)
-            || self.is_closing()
-            || self.uses.load(Ordering::Relaxed) >= self.max_uses
+        self.retired.load(Ordering::Relaxed) || self.is_closing() || self.is_used_up()
+    }
+
+    /// Whether it has carried as many requests as it may.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.uses() >= self.max_uses
     }
 
     /// Closes the connection now, whatever is under way on it.
@@ -191,16 +208,37 @@ impl ConnMeta {
         self.permit.swap(PERMIT_GONE, Ordering::SeqCst) == PERMIT_EVICTED
     }
 
+    pub(crate) fn is_permit_gone(&self) -> bool {
+        self.permit.load(Ordering::SeqCst) == PERMIT_GONE
+    }
+
     pub(crate) fn set_fault(&self, fault: Fault) {
         self.fault.store(fault as u8, Ordering::Relaxed);
     }
 
     pub(crate) fn fault(&self) -> Fault {
-        if self.fault.load(Ordering::Relaxed) == Fault::WriteTimeout as u8 {
-            Fault::WriteTimeout
-        } else {
-            Fault::None
+        match self.fault.load(Ordering::Relaxed) {
+            1 => Fault::WriteTimeout,
+            2 => Fault::Shutdown,
+            _ => Fault::None,
         }
+    }
+
+    /// The IO belongs to somebody else from here on.
+    pub(crate) fn set_upgraded(&self) {
+        self.end.note(CloseReason::Upgraded);
+        self.upgraded.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Ordering::Relaxed)
+    }
+
+    /// Closes the connection under whoever uses it: the grace of a shutdown is over.
+    pub(crate) fn cut(&self) {
+        self.end.note(CloseReason::Shutdown);
+        self.set_fault(Fault::Shutdown);
+        self.close();
     }
 
     // ---- the driver ----

@@ -5,6 +5,7 @@
 mod channel;
 mod clocks;
 mod driver;
+mod end;
 mod frames;
 mod io;
 mod meta;

@@ -1,7 +1,8 @@
 //! The HTTP handshake: from a finished stream to a driven connection.
 
-use std::sync::Arc;
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -12,8 +13,9 @@ use super::open::Opened;
 use super::{Bound, Dial};
 use crate::config::Http1Config;
 use crate::conn::{Channel, ConnMeta, DialGuard, Driver, PooledIo};
+use crate::events::CloseReason;
 use crate::exchange::SendBody;
-use crate::pool::Slot;
+use crate::pool::{Bell, OriginPool, Slot};
 
 /// A number for each connection of the process. It is no part of any state machine, so it is a
 /// plain atomic that may be a static.
@@ -37,6 +39,7 @@ impl Dial {
         let limits = &self.lifetimes;
         let meta = Arc::new(ConnMeta::new(facts, opened.http2, limits.max_requests));
         let write_timeout = self.config.timeouts.write_idle;
+        let end = Arc::clone(&meta);
         let io = PooledIo::new(opened.stream, Arc::clone(&meta), slot, write_timeout);
         let lifetime = limits.lifetime_of(id);
         let idle = limits.idle_timeout;
@@ -56,7 +59,8 @@ impl Dial {
                     let pool = &self.pool;
                     let driver =
                         Driver::new(connection, limit, channel, guard, pool, idle, lifetime);
-                    drop(tokio::spawn(driver));
+                    let driver = driver.settings_within(timeout);
+                    drop(tokio::spawn(attend(driver, end, self.pool, self.bell)));
                 }
                 Err(error) => guard.fail(error.with_phase(Phase::Dial)),
             }
@@ -69,7 +73,7 @@ impl Dial {
                 let pool = &self.pool;
                 let driver =
                     Driver::new(connection, |_| None, channel, guard, pool, idle, lifetime);
-                drop(tokio::spawn(driver));
+                drop(tokio::spawn(attend(driver, end, self.pool, self.bell)));
             }
             Err(error) => guard.fail(http_error(error).with_phase(Phase::Dial)),
         }
@@ -104,6 +108,25 @@ impl Dial {
             builder.initial_connection_window_size(config.initial_connection_window);
         }
         builder
+    }
+}
+
+/// Drives a connection, and sees to it that one which was used and has ended is replaced where a number of
+/// connections is to be kept. One that nobody used is not: else a server that closes what idles would be
+/// dialled for ever.
+async fn attend(
+    driver: impl Future<Output = ()>,
+    meta: Arc<ConnMeta>,
+    pool: Weak<OriginPool>,
+    _bell: Bell,
+) {
+    driver.await;
+    let reason = meta.end.reason().unwrap_or(CloseReason::Peer);
+    if meta.uses() > 0
+        && reason.calls_for_another()
+        && let Some(pool) = pool.upgrade()
+    {
+        pool.replenish();
     }
 }
 

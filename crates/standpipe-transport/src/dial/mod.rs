@@ -9,6 +9,7 @@ mod secure;
 mod tcp;
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use standpipe_core::{Error, ErrorKind, Origin, Phase};
 use tokio::runtime::Handle;
@@ -18,13 +19,15 @@ pub(crate) use tcp::Tcp;
 
 use crate::conn::DialGuard;
 use crate::key::DialConfig;
-use crate::pool::{Lifetimes, OriginPool, Permit, Slot};
+use crate::pool::{Bell, DialTag, Lifetimes, OriginPool, Permit, Slot};
 use crate::proxy::Route;
 
-/// Begins a dial with `permit` on the current runtime. `covers` tells for whom it stands; see
-/// [`State::dial_failed`](crate::pool).
-pub(crate) fn spawn(pool: &Arc<OriginPool>, permit: Permit<OriginPool>, covers: u64) {
-    let guard = DialGuard::new(pool, covers);
+/// How long a dial pauses that follows a failed one while connections of its origin are in use.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Begins a dial with `permit` on the current runtime. `tag` tells for whom it stands.
+pub(crate) fn spawn(pool: &Arc<OriginPool>, permit: Permit<OriginPool>, tag: DialTag) {
+    let guard = DialGuard::new(pool, tag);
     let slot = Slot::new(pool, permit);
     let dial = Dial {
         pool: Arc::downgrade(pool),
@@ -32,12 +35,17 @@ pub(crate) fn spawn(pool: &Arc<OriginPool>, permit: Permit<OriginPool>, covers: 
         route: pool.key.route().clone(),
         config: Arc::clone(&pool.config),
         lifetimes: Arc::clone(&pool.shared.lifetimes),
+        bell: pool.shared.alive.enter(),
     };
     let closed = pool.shared.closed();
     match Handle::try_current() {
         Ok(runtime) => {
             // The last handle of the transport takes its dials along.
-            let dialing = async move { closed.run_until_cancelled(dial.run(slot, guard)).await };
+            let dialing = async move {
+                closed
+                    .run_until_cancelled(dial.begin(slot, guard, tag.pauses))
+                    .await
+            };
             drop(runtime.spawn(dialing));
         }
         Err(error) => {
@@ -55,9 +63,24 @@ struct Dial {
     route: Route,
     config: Arc<DialConfig>,
     lifetimes: Arc<Lifetimes>,
+    /// A task is alive as long as this.
+    bell: Bell,
 }
 
 impl Dial {
+    /// One that follows a failed dial pauses first, and may find itself needless then.
+    async fn begin(self, slot: Slot, guard: DialGuard, pauses: bool) {
+        if pauses {
+            tokio::time::sleep(PAUSE).await;
+            let pool = self.pool.upgrade();
+            if pool.is_none_or(|pool| !pool.wants_dial()) {
+                drop(slot);
+                return guard.abandon();
+            }
+        }
+        self.run(slot, guard).await;
+    }
+
     async fn run(self, slot: Slot, guard: DialGuard) {
         match self.open().await {
             Ok(opened) => self.hand_over(opened, slot, guard).await,

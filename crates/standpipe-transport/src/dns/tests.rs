@@ -29,7 +29,7 @@ fn resolver() -> impl Resolver {
 }
 
 async fn found(builder: TransportBuilder, origin: &str) -> Result<Vec<IpAddr>, Error> {
-    let (_, config) = builder.into_parts();
+    let (_, config, _) = builder.into_parts();
     addresses_of(&config, &Origin::parse(origin).unwrap()).await
 }
 
@@ -78,9 +78,9 @@ async fn each_lookup_of_a_dial_is_told_before_anything_is_connected() {
     // The addresses cannot be connected from here, so the dial goes no further.
     let builder = Transport::builder().no_proxy().resolver(resolver());
     let local = builder.local_address(Some("2001:db8::7".parse().unwrap()));
-    let (limits, mut config) = local.into_parts();
+    let (limits, mut config, events) = local.into_parts();
     config.on_addresses = Some(tell);
-    let mut transport = Transport::new(&limits, Arc::new(config));
+    let mut transport = Transport::new(&limits, Arc::new(config), events);
     for url in ["http://a.test/", "http://192.0.2.77/", "http://b.test/"] {
         let request = http::Request::get(url).body(Body::empty()).unwrap();
         transport.call(request).await.unwrap_err();

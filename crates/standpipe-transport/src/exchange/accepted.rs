@@ -17,7 +17,7 @@ use super::lease::{Hold, Lease};
 use super::receive::{ReceiveBody, Upload};
 use super::request::{self, Taken};
 use super::{SendBody, fault};
-use crate::conn::{Channel, SendResult};
+use crate::conn::{Channel, Fault, SendResult};
 use crate::pool::OriginPool;
 
 /// How often a request that hyper gave back unsent goes out on another connection. Each time costs
@@ -184,9 +184,10 @@ impl Accepted {
         };
         let Self { lease, terms, .. } = self;
         let pool = Arc::clone(lease.pool());
-        let reused = lease.uses_before() > 0;
+        // After a shutdown the pool refuses it, with the error that tells why.
+        let again = lease.uses_before() > 0 || lease.meta().fault() == Fault::Shutdown;
         drop(lease);
-        if !reused || terms.resends >= MAX_RESENDS {
+        if !again || terms.resends >= MAX_RESENDS {
             return Err(Error::new(ErrorKind::ConnectionClosed)
                 .with_phase(Phase::Exchange)
                 .with_request_sent(RequestSent::No)

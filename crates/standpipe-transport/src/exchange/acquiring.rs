@@ -82,7 +82,7 @@ impl Acquiring {
     /// The wait has ended with a connection: what goes out on it.
     pub(super) fn granted(self) -> (Arc<OriginPool>, Outgoing) {
         let pool = Arc::clone(&self.place.pool);
-        pool.counters.add_wait(self.began.elapsed());
+        pool.waited(self.began.elapsed());
         (pool, self.outgoing)
     }
 }

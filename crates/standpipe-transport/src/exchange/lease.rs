@@ -27,7 +27,7 @@ pub(crate) struct Lease {
 impl Lease {
     pub(crate) fn new(channel: Channel, pool: Arc<OriginPool>) -> Self {
         let uses_before = channel.meta.begin_use();
-        pool.counters.sent(uses_before > 0);
+        pool.sent(&channel, uses_before);
         Self {
             uses_before,
             read_before: channel.meta.bytes_read(),
@@ -123,6 +123,7 @@ impl Lease {
     /// The connection belongs to someone else now (an upgrade): the pool forgets it, and its permit
     /// ends with its IO.
     pub(crate) fn detach(&mut self) {
+        self.meta().set_upgraded();
         drop(self.channel.take());
     }
 

@@ -1,4 +1,4 @@
-//! What an origin's pool has done since it was made.
+//! What requests count without the lock of their origin.
 
 use std::time::Duration;
 
@@ -7,11 +7,8 @@ use standpipe_core::sync::atomic::{AtomicU64, Ordering};
 /// Running totals; each is exact, but two of them are not read at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    created: AtomicU64,
-    dial_failures: AtomicU64,
     requests: AtomicU64,
     reused: AtomicU64,
-    waited: AtomicU64,
     wait_nanos: AtomicU64,
     resent: AtomicU64,
 }
@@ -19,33 +16,18 @@ pub(crate) struct Counters {
 /// [`Counters`] as read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Totals {
-    pub(crate) created: u64,
-    pub(crate) dial_failures: u64,
     pub(crate) requests: u64,
     pub(crate) reused: u64,
-    pub(crate) waited: u64,
     pub(crate) wait_time: Duration,
     pub(crate) resent: u64,
 }
 
 impl Counters {
-    pub(crate) fn created(&self) {
-        self.created.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn dial_failed(&self) {
-        self.dial_failures.fetch_add(1, Ordering::Relaxed);
-    }
-
     pub(crate) fn sent(&self, reused: bool) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         if reused {
             self.reused.fetch_add(1, Ordering::Relaxed);
         }
-    }
-
-    pub(crate) fn waited(&self) {
-        self.waited.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A wait ended with a connection.
@@ -60,11 +42,8 @@ impl Counters {
 
     pub(crate) fn read(&self) -> Totals {
         Totals {
-            created: self.created.load(Ordering::Relaxed),
-            dial_failures: self.dial_failures.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
             reused: self.reused.load(Ordering::Relaxed),
-            waited: self.waited.load(Ordering::Relaxed),
             wait_time: Duration::from_nanos(self.wait_nanos.load(Ordering::Relaxed)),
             resent: self.resent.load(Ordering::Relaxed),
         }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use standpipe_core::Error;
 use standpipe_core::queue::Ticket;
 
-use super::state::{Found, Handle, State};
+use super::effects::Effects;
+use super::state::{DialTag, Found, Handle, Link as LinkTrait, State};
+use crate::events::CloseReason;
 
 /// What a connection's driver, its peer and its handles have in common.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(super) struct Link {
     pub(super) handles: AtomicUsize,
     /// What becomes of the permit: held, to go to the line, or gone with the IO.
     pub(super) permit: AtomicU8,
+    pub(super) reason: AtomicU8,
+    pub(super) let_go: AtomicBool,
 }
 
 const HELD: u8 = 0;
@@ -63,6 +67,8 @@ impl Fake {
             read: AtomicU64::new(0),
             handles: AtomicUsize::new(0),
             permit: AtomicU8::new(HELD),
+            reason: AtomicU8::new(u8::MAX),
+            let_go: AtomicBool::new(false),
         });
         Self::of(&link)
     }
@@ -82,9 +88,49 @@ impl Drop for Fake {
     }
 }
 
-impl Handle for Fake {
+impl LinkTrait for Arc<Link> {
     fn id(&self) -> u64 {
-        self.link.id
+        self.id
+    }
+
+    fn retire(&self) {
+        self.spent.store(true, SeqCst);
+    }
+
+    fn is_retired(&self) -> bool {
+        self.spent.load(SeqCst)
+    }
+
+    fn note_end(&self, reason: CloseReason) {
+        let _ = self
+            .reason
+            .compare_exchange(u8::MAX, reason as u8, SeqCst, SeqCst);
+    }
+
+    fn let_go(&self) {
+        self.let_go.store(true, SeqCst);
+    }
+
+    fn is_let_go(&self) -> bool {
+        self.let_go.load(SeqCst)
+    }
+
+    fn end_reason(&self) -> CloseReason {
+        let reason = usize::from(self.reason.load(SeqCst));
+        let known = CloseReason::ALL.get(reason);
+        known.copied().unwrap_or(CloseReason::Peer)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.permit.load(SeqCst) == GONE
+    }
+}
+
+impl Handle for Fake {
+    type Link = Arc<Link>;
+
+    fn link(&self) -> &Arc<Link> {
+        &self.link
     }
 
     fn is_ready(&self) -> bool {
@@ -142,11 +188,12 @@ impl Woken {
     pub(super) fn look<P>(self: &Arc<Self>, state: &mut State<Fake, P>, ticket: Ticket) -> Look<P> {
         self.0.store(false, SeqCst);
         let waker = Waker::from(Arc::clone(self));
-        match state.poll_waiter(ticket, &Context::from_waker(&waker)) {
+        let mut fx = Effects::default();
+        match state.poll_waiter(ticket, &Context::from_waker(&waker), &mut fx) {
             Poll::Pending => Look::Nothing,
             Poll::Ready(Found::Grant(Ok(handle))) => Look::Served(handle),
             Poll::Ready(Found::Grant(Err(error))) => Look::Failed(error),
-            Poll::Ready(Found::Dial(permit)) => Look::Dial(permit),
+            Poll::Ready(Found::Dial(permit, tag)) => Look::Dial(permit, tag),
         }
     }
 }
@@ -157,5 +204,5 @@ pub(super) enum Look<P> {
     Nothing,
     Served(Fake),
     Failed(Error),
-    Dial(P),
+    Dial(P, DialTag),
 }

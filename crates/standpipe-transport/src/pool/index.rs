@@ -23,6 +23,10 @@ struct Heap<U> {
     entries: BinaryHeap<Entry<U>>,
     /// At this many entries those of origins that are gone are cleared out.
     sweep_at: usize,
+    /// Entries that somebody has taken out to look at.
+    out: usize,
+    /// Somebody found nothing while entries were out.
+    missed: bool,
 }
 
 #[derive(Debug)]
@@ -37,6 +41,8 @@ impl<U> IdleIndex<U> {
             heap: Mutex::new(Heap {
                 entries: BinaryHeap::new(),
                 sweep_at: FIRST_SWEEP,
+                out: 0,
+                missed: false,
             }),
             idle: AtomicUsize::new(0),
         }
@@ -72,8 +78,26 @@ impl<U> IdleIndex<U> {
     }
 
     /// The entry with the earliest time.
+    /// Takes the entry with the earliest time out, to be given [`back`](Self::back). Without one, while
+    /// others are out, somebody else is told to look again.
     pub(crate) fn pop(&self) -> Option<Entry<U>> {
-        self.heap.lock().entries.pop()
+        let mut heap = self.heap.lock();
+        let entry = heap.entries.pop();
+        if entry.is_some() {
+            heap.out += 1;
+        } else {
+            heap.missed = heap.out > 0;
+        }
+        entry
+    }
+
+    /// Ends a look at an entry, which stays with another time or goes. True when somebody missed it
+    /// meanwhile and gave up, so that what they were about is for the caller to do.
+    pub(crate) fn back(&self, entry: Option<Entry<U>>) -> bool {
+        let mut heap = self.heap.lock();
+        heap.out -= 1;
+        heap.entries.extend(entry);
+        std::mem::take(&mut heap.missed)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The connection pool: one unit per origin, and what all of them share.
 
+mod alive;
 mod counters;
+mod descriptors;
 mod effects;
 #[cfg(test)]
 mod fake;
@@ -11,16 +13,24 @@ mod loom;
 mod model;
 mod origin_pool;
 mod shared;
+mod shutdown;
+mod slot;
 mod state;
 mod streams;
 #[cfg(test)]
 mod tests;
 mod total;
+mod warm;
 
-pub(crate) use origin_pool::{OriginPool, Slot};
+pub(crate) use alive::Bell;
+pub(crate) use origin_pool::OriginPool;
 pub(crate) use shared::{Lifetimes, Shared};
-pub(crate) use state::{Counts, Handle, Sharing, Sweep};
+pub use shutdown::{Shutdown, ShutdownReport};
+pub(crate) use slot::Slot;
+pub use state::ClosedCounts;
+pub(crate) use state::{Counts, DialTag, Handle, Link, Sharing, Sweep};
 pub(crate) use total::Permit;
+pub use warm::Warm;
 
 use crate::conn::Channel;
 #[cfg(not(all(test, standpipe_loom)))]

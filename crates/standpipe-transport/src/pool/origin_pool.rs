@@ -1,20 +1,24 @@
 //! The pool of one origin: the state machine behind its lock, and its effects carried out.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use standpipe_core::queue::Ticket;
 use standpipe_core::sync::Mutex;
 use standpipe_core::sync::atomic::{AtomicUsize, Ordering};
-use standpipe_core::{Error, ErrorKind, Phase};
+use standpipe_core::{ConnectionFacts, Error, ErrorKind, Phase};
 use tokio::time::Instant;
 
 use super::effects::Effects;
-use super::state::{Counts, Found, Handle, Sharing, State, Sweep};
+use super::state::{
+    Closing, Counts, DialTag, Found, Handle, Limits, Sharing, State, StateTotals, Sweep, Warmth,
+};
 use super::total::{Claimant, Permit};
-use super::{Channel, Shared, counters::Counters, dial};
+use super::{Channel, Shared, counters::Counters, descriptors, dial, slot};
 use crate::config::Protocol;
+use crate::conn::ConnMeta;
+use crate::events::CloseReason;
 use crate::key::{ConnectionKey, DialConfig};
 
 type Locked = State<Channel, Permit<OriginPool>>;
@@ -28,24 +32,29 @@ pub(crate) struct OriginPool {
     pub(crate) shared: Arc<Shared>,
     pub(crate) counters: Counters,
     /// Permits in this origin's hands, for the line to see without this origin's lock.
-    held: AtomicUsize,
+    held: Arc<AtomicUsize>,
     state: Mutex<Locked>,
 }
 
 impl OriginPool {
-    pub(crate) fn new(key: ConnectionKey, config: Arc<DialConfig>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(
+        key: ConnectionKey,
+        config: Arc<DialConfig>,
+        shared: Arc<Shared>,
+        limits: Limits,
+    ) -> Self {
         let sharing = match config.protocol {
             Protocol::Http2 => Sharing::Shared,
             Protocol::Auto if key.origin().is_https() => Sharing::Unknown,
             Protocol::Auto | Protocol::Http1 => Sharing::Exclusive,
         };
-        let state = Mutex::new(State::new(shared.limits, sharing));
+        let state = Mutex::new(State::new(limits, sharing));
         Self {
             key,
             config,
             shared,
             counters: Counters::default(),
-            held: AtomicUsize::new(0),
+            held: Arc::default(),
             state,
         }
     }
@@ -63,11 +72,17 @@ impl OriginPool {
 
     /// Joins the queue.
     pub(crate) fn join(self: &Arc<Self>, now: Instant) -> Result<Ticket, Error> {
-        let ticket = self.with(|state, fx| state.join(now, fx));
-        if ticket.is_ok() {
-            self.counters.waited();
+        if self.config.timeouts.acquire == Some(Duration::ZERO) && !self.shared.is_refusing() {
+            // Only a connection that is free now would have done, so no dial begins either.
+            return Err(self.acquire_timeout(Duration::ZERO));
         }
-        ticket.map_err(|error| error.with_origin(self.key.origin().clone()))
+        let origin = self.key.origin();
+        self.with(|state, fx| state.join(now, fx)).map_err(|error| {
+            if error.kind() == ErrorKind::QueueFull {
+                self.shared.events.tell(|hook| hook.queue_full(origin));
+            }
+            error.with_origin(origin.clone())
+        })
     }
 
     /// Looks at a place in the queue; begins the dials whose turn it is.
@@ -77,16 +92,34 @@ impl OriginPool {
         cx: &Context<'_>,
     ) -> Poll<Result<Channel, Error>> {
         loop {
-            let (found, covers) = {
-                let mut state = self.state.lock();
-                (state.poll_waiter(ticket, cx), state.next_serial())
-            };
+            let mut fx = Fx::default();
+            let found = self.state.lock().poll_waiter(ticket, cx, &mut fx);
+            drop(fx);
             match found {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Found::Grant(grant)) => return Poll::Ready(grant),
-                Poll::Ready(Found::Dial(permit)) => dial::spawn(self, permit, covers),
+                Poll::Ready(Found::Dial(permit, tag)) => dial::spawn(self, permit, tag),
             }
         }
+    }
+
+    /// A request has its connection, or its stream.
+    #[inline]
+    pub(crate) fn sent(&self, channel: &Channel, uses_before: u64) {
+        self.counters.sent(uses_before > 0);
+        self.shared.events.tell(|hook| {
+            if uses_before > 0 {
+                hook.reused(self.key.origin(), &channel.meta.facts, uses_before);
+            }
+        });
+    }
+
+    /// A wait ended with a connection.
+    pub(crate) fn waited(&self, wait: Duration) {
+        self.counters.add_wait(wait);
+        self.shared
+            .events
+            .tell(|hook| hook.waited(self.key.origin(), wait));
     }
 
     pub(crate) fn leave(self: &Arc<Self>, ticket: Ticket) {
@@ -98,6 +131,13 @@ impl OriginPool {
 
     /// A lease ended well.
     pub(crate) fn put_back(self: &Arc<Self>, channel: Channel) {
+        self.shared
+            .events
+            .tell(|hook| hook.returned(self.key.origin(), &channel.meta.facts));
+        self.take_back(channel);
+    }
+
+    fn take_back(self: &Arc<Self>, channel: Channel) {
         if self.shared.total.short() > 0 && self.yields(&channel) {
             return;
         }
@@ -113,10 +153,12 @@ impl OriginPool {
     /// A lease ended and its connection cannot be used again. A shared one lives on.
     pub(crate) fn discard(self: &Arc<Self>, channel: Channel) {
         if channel.is_shared() {
-            self.put_back(channel);
-        } else {
-            channel.meta.close();
+            return self.take_back(channel);
         }
+        if !channel.is_spent() {
+            channel.meta.end.note(CloseReason::Cancelled);
+        }
+        channel.meta.close();
     }
 
     /// Another origin has waited longer for a permit than this one's head for a connection: the
@@ -128,9 +170,10 @@ impl OriginPool {
         }
         if channel.is_shared() {
             let id = channel.id();
-            self.with(|state, fx| state.drain(id, fx));
+            self.with(|state, fx| state.drain(id, CloseReason::Yielded, fx));
             return false;
         }
+        channel.meta.end.note(CloseReason::Yielded);
         channel.meta.close();
         true
     }
@@ -141,20 +184,48 @@ impl OriginPool {
         self.shared.rebalance();
     }
 
-    pub(crate) fn dialed(self: &Arc<Self>, channel: Channel, sharing: Sharing) {
+    pub(crate) fn dialed(self: &Arc<Self>, channel: Channel, tag: DialTag, sharing: Sharing) {
         let now = Instant::now();
-        self.counters.created();
-        self.with(|state, fx| state.dialed(channel, sharing, now, fx));
+        let link = Arc::clone(&channel.meta);
+        let (origin, events) = (self.key.origin(), &self.shared.events);
+        link.end.set_published();
+        events.tell(|hook| hook.created(origin, &link.facts));
+        let alive = self.with(|state, fx| state.dialed(channel, tag, sharing, now, fx));
+        if !alive {
+            slot::tell_closed(events, origin, &link);
+        }
         self.shared.rebalance();
+        self.replenish();
     }
 
-    pub(crate) fn dial_failed(self: &Arc<Self>, error: Error, covers: u64) {
-        self.counters.dial_failed();
-        self.with(|state, fx| state.dial_failed(error, covers, fx));
+    pub(crate) fn dial_failed(self: &Arc<Self>, error: Error, tag: DialTag) {
+        self.shared
+            .events
+            .tell(|hook| hook.dial_failed(self.key.origin(), &error));
+        // Each time this costs connections that idle, so it comes to an end.
+        if descriptors::ran_out(&error) && self.shared.close_idle(CloseReason::Descriptors) > 0 {
+            return self.with(|state, fx| state.dial_again(tag, fx));
+        }
+        self.with(|state, fx| state.dial_failed(error, tag, fx));
     }
 
-    pub(crate) fn slot_closed(self: &Arc<Self>) {
-        self.with(|state, fx| state.slot_closed(fx));
+    /// A dial ended before it began in earnest: nobody needs it any more.
+    pub(crate) fn dial_abandoned(self: &Arc<Self>, tag: DialTag) {
+        self.with(|state, fx| state.dial_abandoned(tag, fx));
+    }
+
+    /// Whether a dial that has paused is still of use.
+    pub(crate) fn wants_dial(&self) -> bool {
+        self.state.lock().wants_dial()
+    }
+
+    /// The IO of a connection, or of a dial, is gone; whether the connection had been counted.
+    pub(crate) fn slot_closed(self: &Arc<Self>, link: Option<&Arc<ConnMeta>>) -> bool {
+        self.with(|state, fx| state.slot_closed(link, fx))
+    }
+
+    pub(crate) fn settings_overdue(self: &Arc<Self>, id: u64) {
+        self.with(|state, fx| state.settings_overdue(id, fx));
     }
 
     pub(crate) fn driver_ended(self: &Arc<Self>, id: u64) {
@@ -179,20 +250,60 @@ impl OriginPool {
         self.with(|state, fx| state.sweep(id, timeout, now, fx))
     }
 
-    pub(crate) fn retire(self: &Arc<Self>, id: u64) {
-        self.with(|state, fx| state.retire(id, fx));
+    /// Takes a connection out of further use.
+    pub(crate) fn retire(self: &Arc<Self>, id: u64, reason: CloseReason) {
+        self.with(|state, fx| state.retire(id, reason, fx));
     }
 
-    pub(crate) fn close(self: &Arc<Self>) -> usize {
+    /// Takes the connections of which `retires` says so out of further use: those that idle close now,
+    /// the others when they come back. Returns how many those are.
+    pub(crate) fn retire_where(
+        self: &Arc<Self>,
+        reason: CloseReason,
+        retires: impl Fn(&ConnectionFacts) -> bool,
+    ) -> usize {
+        let links = self.links();
+        let chosen = links.iter().filter(|link| retires(&link.facts));
+        chosen.map(|link| self.retire(link.id(), reason)).count()
+    }
+
+    /// All connections that were opened and whose IO is alive.
+    pub(crate) fn links(&self) -> Vec<Arc<ConnMeta>> {
+        self.state.lock().links()
+    }
+
+    pub(crate) fn close(self: &Arc<Self>) -> Closing {
         self.with(|state, fx| state.close(fx))
+    }
+
+    /// Closes all connections under whoever uses them; returns how many requests that ended.
+    pub(crate) fn cut(&self) -> usize {
+        let (in_flight, links) = {
+            let state = self.state.lock();
+            (state.in_flight(), state.links())
+        };
+        for link in links {
+            link.cut();
+        }
+        in_flight
+    }
+
+    pub(crate) fn set_limits(self: &Arc<Self>, limits: Limits) {
+        let now = Instant::now();
+        self.with(|state, fx| state.set_limits(limits, now, fx));
     }
 
     /// Closes the least recently used idle connection of this origin.
     pub(crate) fn evict_oldest(self: &Arc<Self>, for_line: bool) -> bool {
+        let reason = if for_line {
+            CloseReason::Yielded
+        } else {
+            CloseReason::IdleLimit
+        };
         self.with(|state, fx| {
             loop {
                 let before = fx.close.len();
-                if state.evict_oldest(fx).is_none() {
+                if state.evict_oldest(reason, fx).is_none() {
                     return false;
                 }
                 // One whose permit is on its way back brings the line nothing more: another goes.
@@ -202,6 +313,54 @@ impl OriginPool {
                 }
             }
         })
+    }
+
+    /// Closes all idle connections of this origin; returns how many.
+    pub(crate) fn close_idle(self: &Arc<Self>, reason: CloseReason) -> usize {
+        self.with(|state, fx| state.close_idle(reason, fx))
+    }
+
+    // ---- connections opened ahead ----
+
+    pub(crate) fn watch(&self) -> u64 {
+        self.state.lock().watch()
+    }
+
+    pub(crate) fn unwatch(&self, id: u64) {
+        let watcher = self.state.lock().unwatch(id);
+        drop(watcher);
+    }
+
+    pub(crate) fn poll_watcher(
+        &self,
+        id: u64,
+        target: usize,
+        more: bool,
+        cx: &Context<'_>,
+    ) -> Warmth {
+        self.state.lock().poll_watcher(id, target, more, cx)
+    }
+
+    /// Begins a dial that nobody waits for, if a permit is free and there is room.
+    pub(crate) fn dial_ahead(self: &Arc<Self>) -> bool {
+        let Some(permit) = self.shared.total.try_request(self) else {
+            return false;
+        };
+        let used = self.state.lock().use_permit(permit);
+        let Ok((permit, tag)) = used else {
+            return false;
+        };
+        dial::spawn(self, permit, tag);
+        true
+    }
+
+    /// Dials until the origin has as many connections as it is to keep. Only from within a task, as
+    /// it spawns.
+    pub(crate) fn replenish(self: &Arc<Self>) {
+        while self.state.lock().is_below_minimum()
+            && self.shared.may_idle_more()
+            && self.dial_ahead()
+        {}
     }
 
     /// Drops the claim that the idle index holds an entry, unless there is an idle connection
@@ -215,8 +374,10 @@ impl OriginPool {
         oldest
     }
 
-    pub(crate) fn counts(&self) -> Counts {
-        self.state.lock().counts()
+    /// What there is, and what was done, at one moment.
+    pub(crate) fn figures(&self) -> (Counts, StateTotals) {
+        let state = self.state.lock();
+        (state.counts(), state.totals())
     }
 
     /// Whether no connection or dial of this origin holds a permit. Of a pool whose last user is
@@ -227,18 +388,15 @@ impl OriginPool {
 
     /// The error of a request that waited too long.
     pub(crate) fn acquire_timeout(&self, waited: Duration) -> Error {
-        let (counts, short) = {
+        let (counts, short, limits) = {
             let state = self.state.lock();
-            (state.counts(), state.is_short_of_permits())
+            (state.counts(), state.is_short_of_permits(), state.limits())
         };
         let (limit, in_use) = if short {
             let (limit, used) = self.shared.total.usage();
             (limit, used.saturating_sub(self.shared.index.idle()))
         } else {
-            (
-                self.shared.limits.connections,
-                counts.dialing + counts.active,
-            )
+            (limits.connections, counts.dialing + counts.active)
         };
         Error::new(ErrorKind::AcquireTimeout {
             waited,
@@ -273,6 +431,7 @@ impl OriginPool {
                 waker.wake();
             }
             drop(fx.close);
+            drop((fx.spent, fx.errors));
             drop(fx.release);
             if fx.ask > 0 {
                 next = Some(self.ask(fx.ask));
@@ -307,41 +466,11 @@ impl Drop for OriginPool {
 }
 
 impl Claimant for OriginPool {
-    fn held(&self) -> &AtomicUsize {
+    fn held(&self) -> &Arc<AtomicUsize> {
         &self.held
     }
 
     fn permit_arrived(self: Arc<Self>, ticket: Ticket, permit: Permit<Self>) {
         self.with(|state, fx| state.permit_arrived(ticket, permit, fx));
-    }
-}
-
-/// The right of one connection to exist, from before its dial to the drop of its IO.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    pool: Weak<OriginPool>,
-    permit: Permit<OriginPool>,
-}
-
-impl Slot {
-    pub(crate) fn new(pool: &Arc<OriginPool>, permit: Permit<OriginPool>) -> Self {
-        Self {
-            pool: Arc::downgrade(pool),
-            permit,
-        }
-    }
-
-    pub(crate) fn set_evicted(&mut self) {
-        self.permit.set_evicted();
-    }
-}
-
-impl Drop for Slot {
-    /// The origin hears of it first, so that one which is short of a permit itself is in the line
-    /// before the permit goes to the line's head, which then drops with the field.
-    fn drop(&mut self) {
-        if let Some(pool) = self.pool.upgrade() {
-            pool.slot_closed();
-        }
     }
 }

@@ -3,7 +3,8 @@
 use tokio::time::Instant;
 
 use super::effects::Effects;
-use super::state::Handle;
+use super::state::{Handle, Link};
+use crate::events::CloseReason;
 
 #[derive(Debug)]
 struct Shared<C> {
@@ -96,7 +97,7 @@ impl<C: Handle> Streams<C> {
     /// A stream ended; returns the change in idle connections.
     pub(super) fn release<P>(&mut self, handle: C, now: Instant, fx: &mut Effects<C, P>) -> isize {
         let Some(shared) = self.find(handle.id()) else {
-            fx.close.push(handle);
+            fx.shut(handle, CloseReason::Peer);
             return 0;
         };
         shared.in_use -= 1;
@@ -108,10 +109,16 @@ impl<C: Handle> Streams<C> {
             return 0;
         }
         if spent || shared.draining {
+            let used_up = shared.taken >= shared.template.max_uses();
             fx.close.push(handle);
             // It was not counted as idle while it had a stream, and it is not from here on.
             shared.draining = true;
-            self.remove(id, fx);
+            let reason = if used_up {
+                CloseReason::MaxRequests
+            } else {
+                CloseReason::Peer
+            };
+            self.remove(id, reason, fx);
             return 0;
         }
         shared.spare.push(handle);
@@ -141,6 +148,13 @@ impl<C: Handle> Streams<C> {
         }
     }
 
+    /// The first SETTINGS did not come in time.
+    pub(super) fn settings_overdue(&mut self, id: u64) {
+        if let Some(shared) = self.find(id) {
+            shared.fresh = false;
+        }
+    }
+
     pub(super) fn suspect(&mut self, id: u64) {
         if let Some(shared) = self.find(id) {
             shared.suspect_at = Some(shared.template.bytes_read());
@@ -148,19 +162,30 @@ impl<C: Handle> Streams<C> {
     }
 
     /// No new streams; returns the change in idle connections.
-    pub(super) fn drain<P>(&mut self, id: u64, fx: &mut Effects<C, P>) -> isize {
+    pub(super) fn drain<P>(
+        &mut self,
+        id: u64,
+        reason: CloseReason,
+        fx: &mut Effects<C, P>,
+    ) -> isize {
         match self.find(id) {
             Some(shared) if shared.in_use > 0 => {
                 shared.draining = true;
+                shared.template.link().note_end(reason);
                 0
             }
-            Some(_) => self.remove(id, fx),
+            Some(_) => self.remove(id, reason, fx),
             None => 0,
         }
     }
 
     /// Takes a connection out; returns the change in idle connections.
-    pub(super) fn remove<P>(&mut self, id: u64, fx: &mut Effects<C, P>) -> isize {
+    pub(super) fn remove<P>(
+        &mut self,
+        id: u64,
+        reason: CloseReason,
+        fx: &mut Effects<C, P>,
+    ) -> isize {
         let Some(at) = self
             .all
             .iter()
@@ -170,7 +195,7 @@ impl<C: Handle> Streams<C> {
         };
         let shared = self.all.remove(at);
         let change = if shared.is_idle() { -1 } else { 0 };
-        fx.close.push(shared.template);
+        fx.shut(shared.template, reason);
         fx.close.extend(shared.spare);
         change
     }
@@ -191,7 +216,7 @@ impl<C: Handle> Streams<C> {
     pub(super) fn remove_suspect<P>(&mut self, fx: &mut Effects<C, P>) -> isize {
         let suspect = |shared: &&Shared<C>| shared.is_idle() && shared.is_suspect();
         match self.all.iter().find(suspect).map(|s| s.template.id()) {
-            Some(id) => self.remove(id, fx),
+            Some(id) => self.remove(id, CloseReason::Suspect, fx),
             None => 0,
         }
     }

@@ -14,7 +14,7 @@ const LOOK_AHEAD: usize = 32;
 /// Who stands in the line: an origin's pool.
 pub(crate) trait Claimant: Sized {
     /// The permits that it holds.
-    fn held(&self) -> &AtomicUsize;
+    fn held(&self) -> &Arc<AtomicUsize>;
     /// The line has reached the claimant. It must take the permit, if only to drop it.
     fn permit_arrived(self: Arc<Self>, ticket: Ticket, permit: Permit<Self>);
 }
@@ -22,7 +22,6 @@ pub(crate) trait Claimant: Sized {
 /// The limit and its line.
 #[derive(Debug)]
 pub(crate) struct Total<U> {
-    max: usize,
     line: Mutex<Line<U>>,
     /// How many in the line no idle connection is being closed for, readable without the lock.
     short: AtomicUsize,
@@ -30,6 +29,7 @@ pub(crate) struct Total<U> {
 
 #[derive(Debug)]
 struct Line<U> {
+    max: usize,
     used: usize,
     /// Idle connections that are being closed for the line, no more than stand in it.
     evicting: usize,
@@ -43,6 +43,9 @@ struct Line<U> {
 #[derive(Debug)]
 struct Claim<U> {
     claimant: Weak<U>,
+    /// The claimant's [`held`](Claimant::held): the claimant itself is never held under the lock, lest
+    /// its last handle is dropped there.
+    held: Arc<AtomicUsize>,
     since: Instant,
 }
 
@@ -57,8 +60,8 @@ pub(crate) struct Permit<U: Claimant> {
 impl<U> Total<U> {
     pub(crate) fn new(max: Option<usize>) -> Self {
         Self {
-            max: max.unwrap_or(usize::MAX),
             line: Mutex::new(Line {
+                max: max.unwrap_or(usize::MAX),
                 used: 0,
                 evicting: 0,
                 claims: WaitQueue::new(),
@@ -70,7 +73,8 @@ impl<U> Total<U> {
 
     /// The limit, and how many permits are in use.
     pub(crate) fn usage(&self) -> (usize, usize) {
-        (self.max, self.line.lock().used)
+        let line = self.line.lock();
+        (line.max, line.used)
     }
 
     /// How many origins stand in the line without anything being closed for them.
@@ -134,15 +138,43 @@ impl<U: Claimant> Total<U> {
         since: Instant,
     ) -> Result<Permit<U>, Ticket> {
         let mut line = self.line.lock();
-        if line.claims.is_empty() && line.promised.is_empty() && line.used < self.max {
+        if line.claims.is_empty() && line.promised.is_empty() && line.used < line.max {
             line.used += 1;
             drop(line);
             return Ok(self.permit_for(claimant));
         }
-        let claimant = Arc::downgrade(claimant);
-        let ticket = line.claims.push(Claim { claimant, since });
+        let ticket = line.claims.push(Claim {
+            claimant: Arc::downgrade(claimant),
+            held: Arc::clone(claimant.held()),
+            since,
+        });
         self.publish(&mut line);
         Err(ticket)
+    }
+
+    /// A permit, if one is free and nobody is in line for it.
+    pub(crate) fn try_request(self: &Arc<Self>, claimant: &Arc<U>) -> Option<Permit<U>> {
+        let mut line = self.line.lock();
+        if line.len() > 0 || line.used >= line.max {
+            return None;
+        }
+        line.used += 1;
+        drop(line);
+        Some(self.permit_for(claimant))
+    }
+
+    /// A new limit. The permits that it adds go to the line; what is above it is not taken away.
+    pub(crate) fn set_max(self: &Arc<Self>, max: Option<usize>) {
+        self.line.lock().max = max.unwrap_or(usize::MAX);
+        loop {
+            let mut line = self.line.lock();
+            if line.used >= line.max || line.len() == 0 {
+                return;
+            }
+            line.used += 1;
+            drop(line);
+            self.release(false);
+        }
     }
 
     /// Whether a connection of `own` that comes back is to be closed for somebody in the line. It is
@@ -155,13 +187,11 @@ impl<U: Claimant> Total<U> {
         let mut line = self.line.lock();
         let mut chosen = None;
         for (ticket, claim) in line.claims.tickets().take(LOOK_AHEAD) {
-            let Some(claimant) = claim.claimant.upgrade() else {
-                continue;
-            };
-            if Arc::ptr_eq(&claimant, own) {
+            let own_claim = std::ptr::eq(claim.claimant.as_ptr(), Arc::as_ptr(own));
+            if own_claim || claim.claimant.strong_count() == 0 {
                 continue;
             }
-            let held = claimant.held().load(Ordering::Relaxed);
+            let held = claim.held.load(Ordering::Relaxed);
             let older = head.is_none_or(|head| claim.since < head);
             if held == 0 || (older && own_held > held + 1) {
                 chosen = Some(ticket);
@@ -196,7 +226,12 @@ impl<U: Claimant> Total<U> {
                 line.evicting = line.evicting.saturating_sub(1);
                 evicted = false;
             }
-            let claim = line.promised.pop_front().or_else(|| line.claims.pop());
+            // Above a limit that was lowered a permit goes to nobody.
+            let claim = if line.used > line.max {
+                None
+            } else {
+                line.promised.pop_front().or_else(|| line.claims.pop())
+            };
             if claim.is_none() {
                 line.used -= 1;
             }
@@ -237,12 +272,12 @@ mod tests {
 
     #[derive(Debug, Default)]
     struct Origin {
-        held: AtomicUsize,
+        held: Arc<AtomicUsize>,
         permits: Mutex<Vec<Permit<Origin>>>,
     }
 
     impl Claimant for Origin {
-        fn held(&self) -> &AtomicUsize {
+        fn held(&self) -> &Arc<AtomicUsize> {
             &self.held
         }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use standpipe_core::{Error, ErrorKind, Phase, RequestSent};
+use standpipe_core::{Error, ErrorKind, Origin, Phase, RequestSent};
 use standpipe_test::memory::Network;
 use standpipe_transport::Transport;
 use tokio::time::Instant;
@@ -109,9 +109,11 @@ async fn a_timeout_of_zero_takes_a_connection_only_if_one_is_free_now() {
     let begun = Instant::now();
     let none_yet = failure_of(send(&transport, get(A))).await;
     assert!(matches!(none_yet.kind(), ErrorKind::AcquireTimeout { .. }));
-    // Its dial went on, and is of use to the next.
-    let mut peer = accept(&listener).await;
-    settle().await;
+    // It began no dial: connections come from `warm` alone.
+    assert_eq!(stats(&transport).dialing, 0);
+    let warm = transport.warm(&Origin::parse(A).unwrap(), 1);
+    let (warm, mut peer) = tokio::join!(warm, accept(&listener));
+    assert_eq!(warm.unwrap(), 1);
     let held = send(&transport, get(A));
     path(&mut peer).await;
     assert_waited(

@@ -10,9 +10,10 @@ use tokio::time::{Duration, Instant};
 
 use super::super::effects::Effects;
 use super::super::fake::{Fake, Link};
-use super::super::index::IdleIndex;
+use super::super::index::{Entry, IdleIndex};
 use super::super::state::{Handle, Limits, Sharing, State};
 use super::super::total::{Claimant, Permit, Total};
+use crate::events::CloseReason;
 
 type Fx = Effects<Fake, Permit<Unit>>;
 type Locked = State<Fake, Permit<Unit>>;
@@ -78,11 +79,11 @@ pub(super) struct World {
 #[derive(Debug)]
 pub(super) struct Unit {
     pub(super) number: usize,
-    pub(super) limits: Limits,
+    pub(super) limits: Mutex<Limits>,
     pub(super) state: Mutex<Locked>,
     /// The sum of `Effects::idle_change`.
     pub(super) idle: AtomicIsize,
-    held: AtomicUsize,
+    held: Arc<AtomicUsize>,
     world: Weak<World>,
 }
 
@@ -105,10 +106,10 @@ impl World {
         let number = units.len();
         units.push(Arc::new(Unit {
             number,
-            limits,
+            limits: Mutex::new(limits),
             state: Mutex::new(State::new(limits, sharing)),
             idle: AtomicIsize::new(0),
-            held: AtomicUsize::new(0),
+            held: Arc::default(),
             world: Arc::downgrade(self),
         }));
     }
@@ -164,7 +165,7 @@ impl World {
         } else if let Some(permit) = entry.permit.take() {
             drop(live);
             link.ready.store(false, SeqCst);
-            end_slot(&unit, permit, link.permit_gone());
+            end_slot(&unit, permit, Some(&link));
         } else {
             live.remove(at);
         }
@@ -188,19 +189,14 @@ impl World {
     pub(super) fn evict_oldest(&self, for_line: bool) -> bool {
         while let Some(entry) = self.index.pop() {
             self.preempt();
-            let Some(unit) = entry.origin.upgrade() else {
-                continue;
-            };
-            let Some(oldest) = unit.unlist_unless_idle() else {
-                continue;
-            };
-            if oldest > entry.since {
-                self.index.push(oldest, entry.origin);
-                continue;
-            }
-            let evicted = unit.evict_oldest(for_line);
-            if let Some(next) = unit.unlist_unless_idle() {
-                self.index.push(next, entry.origin);
+            let (evicted, left) = look_at(&entry, for_line);
+            let left = left.map(|since| Entry {
+                since,
+                origin: entry.origin,
+            });
+            self.preempt();
+            if self.index.back(left) {
+                self.rebalance();
             }
             if evicted {
                 return true;
@@ -210,12 +206,24 @@ impl World {
     }
 }
 
+fn look_at(entry: &Entry<Unit>, for_line: bool) -> (bool, Option<Instant>) {
+    let Some(unit) = entry.origin.upgrade() else {
+        return (false, None);
+    };
+    let oldest = unit.unlist_unless_idle();
+    if oldest.is_none_or(|oldest| oldest > entry.since) {
+        return (false, oldest);
+    }
+    let evicted = unit.evict_oldest(for_line);
+    (evicted, unit.unlist_unless_idle())
+}
+
 /// As the drop of a `Slot`: the origin hears of it before the line does.
-pub(super) fn end_slot(unit: &Arc<Unit>, mut permit: Permit<Unit>, evicted: bool) {
-    if evicted {
+pub(super) fn end_slot(unit: &Arc<Unit>, mut permit: Permit<Unit>, link: Option<&Arc<Link>>) {
+    if link.is_some_and(|link| link.permit_gone()) {
         permit.set_evicted();
     }
-    unit.with(|state, fx| state.slot_closed(fx));
+    unit.with(|state, fx| state.slot_closed(link, fx));
     unit.world().preempt();
     drop(permit);
 }
@@ -254,7 +262,7 @@ impl Unit {
         }
         world.preempt();
         if handle.is_shared() {
-            self.with(|state, fx| state.drain(handle.id(), fx));
+            self.with(|state, fx| state.drain(handle.id(), CloseReason::Yielded, fx));
             return false;
         }
         // Dropped by the caller, it closes.
@@ -263,7 +271,7 @@ impl Unit {
 
     fn evict_oldest(self: &Arc<Self>, for_line: bool) -> bool {
         self.with(|state, fx| {
-            while let Some(id) = state.evict_oldest(fx) {
+            while let Some(id) = state.evict_oldest(CloseReason::IdleLimit, fx) {
                 let mut evicted = fx.close.iter().filter(|handle| handle.link.id == id);
                 if !for_line
                     || evicted
@@ -347,7 +355,7 @@ impl Unit {
 }
 
 impl Claimant for Unit {
-    fn held(&self) -> &AtomicUsize {
+    fn held(&self) -> &Arc<AtomicUsize> {
         &self.held
     }
 
