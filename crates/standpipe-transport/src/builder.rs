@@ -10,7 +10,7 @@ use crate::config::{Http1Config, Http2Config, PhaseTimeouts, PoolLimits, Protoco
 use crate::connect::{self, BoxConnector, Connector, Way};
 use crate::dial::Tcp;
 use crate::dns::{self, AddressFilter, BoxResolver, Lookups, Resolver};
-use crate::events::{CloseReason, Events, PoolEvents};
+use crate::events::{Events, PoolEvents};
 use crate::key::DialConfig;
 use crate::pool::OriginPool;
 use crate::proxy::{Choice, Proxy};
@@ -237,10 +237,6 @@ impl TransportBuilder {
     }
 }
 
-/// Retires the connections to addresses that the origin's name no longer has.
 fn retire_others(pool: &Arc<OriginPool>, addresses: &[IpAddr]) {
-    pool.retire_where(CloseReason::Address, |connection| {
-        let peer = connection.peer.map(|peer| peer.ip());
-        peer.is_some_and(|peer| !addresses.contains(&peer))
-    });
+    pool.keep_addresses(addresses);
 }

@@ -10,6 +10,7 @@ use tower_service::Service;
 use crate::builder::TransportBuilder;
 use crate::check;
 use crate::config::PoolLimits;
+use crate::dns;
 use crate::events::{CloseReason, Events};
 use crate::exchange::ResponseFuture;
 use crate::key::DialConfig;
@@ -119,6 +120,27 @@ impl Transport {
         let pools = self.pools_of(origin);
         let evicted = pools.map(|pool| pool.retire_where(CloseReason::Evicted, |_| true));
         evicted.sum()
+    }
+
+    /// Resolves the name of `origin` anew, and takes the connections to addresses that it no longer has
+    /// out of further use, as [`evict`](Self::evict) does. Returns how many those were.
+    ///
+    /// Rotating answers, which give another part of the addresses each time, would make it close
+    /// connections to servers that are well.
+    ///
+    /// # Errors
+    ///
+    /// Those of a dial's first phase, such as [`DnsNotFound`](standpipe_core::ErrorKind::DnsNotFound):
+    /// nothing is retired then. [`Config`](standpipe_core::ErrorKind::Config) with a connector of the
+    /// user's own, which resolves names by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before the answer, it has done nothing.
+    pub async fn refresh_dns(&self, origin: &Origin) -> Result<usize, Error> {
+        let addresses = dns::addresses_of(&self.inner.config, origin).await?;
+        let pools = self.pools_of(origin);
+        Ok(pools.map(|pool| pool.keep_addresses(&addresses)).sum())
     }
 
     /// Opens connections to `origin` until `n` are there, used or idle, so that requests need not

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use standpipe_core::{Error, ErrorKind};
+use standpipe_core::Error;
 
 /// Whether an IO error among the causes of `error`, or it itself, is such a one.
 pub(crate) fn any_io(error: &(dyn StdError + 'static), is: impl Fn(&io::Error) -> bool) -> bool {
@@ -36,9 +36,8 @@ pub(crate) fn is_local(error: &(dyn StdError + 'static)) -> bool {
 
 /// Whether closing a connection would help a dial that failed so: the process or the machine has
 /// no descriptor or buffer left.
-#[cfg_attr(not(test), expect(dead_code, reason = "the pool asks for it"))]
 pub(crate) fn is_out_of_sockets(error: &Error) -> bool {
-    error.kind() == ErrorKind::LocalConnect && any_io(error, is_shortage)
+    any_io(error, is_shortage)
 }
 
 #[cfg(unix)]
@@ -60,6 +59,7 @@ fn is_shortage(error: &io::Error) -> bool {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use standpipe_core::ErrorKind;
 
     /// RES-01, RES-02
     #[test]

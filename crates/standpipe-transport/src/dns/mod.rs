@@ -76,10 +76,6 @@ pub(crate) async fn resolve(
 ///
 /// As a dial's first phase. [`Config`](ErrorKind::Config) where a connector of the user's own
 /// resolves the names.
-#[cfg_attr(
-    not(all(test, not(standpipe_loom))),
-    expect(dead_code, reason = "the pool asks for it")
-)]
 pub(crate) async fn addresses_of(
     config: &DialConfig,
     origin: &Origin,

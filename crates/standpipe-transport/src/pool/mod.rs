@@ -2,7 +2,6 @@
 
 mod alive;
 mod counters;
-mod descriptors;
 mod effects;
 #[cfg(test)]
 mod fake;

@@ -1,5 +1,6 @@
 //! The pool of one origin: the state machine behind its lock, and its effects carried out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,9 +16,10 @@ use super::state::{
     Closing, Counts, DialTag, Found, Handle, Limits, Sharing, State, StateTotals, Sweep, Warmth,
 };
 use super::total::{Claimant, Permit};
-use super::{Channel, Shared, counters::Counters, descriptors, dial, slot};
+use super::{Channel, Shared, counters::Counters, dial, slot};
 use crate::config::Protocol;
 use crate::conn::ConnMeta;
+use crate::dial::local::is_out_of_sockets;
 use crate::events::CloseReason;
 use crate::key::{ConnectionKey, DialConfig};
 
@@ -203,7 +205,7 @@ impl OriginPool {
             .events
             .tell(|hook| hook.dial_failed(self.key.origin(), &error));
         // Each time this costs connections that idle, so it comes to an end.
-        if descriptors::ran_out(&error) && self.shared.close_idle(CloseReason::Descriptors) > 0 {
+        if is_out_of_sockets(&error) && self.shared.close_idle(CloseReason::Descriptors) > 0 {
             return self.with(|state, fx| state.dial_again(tag, fx));
         }
         self.with(|state, fx| state.dial_failed(error, tag, fx));
@@ -265,6 +267,15 @@ impl OriginPool {
         let links = self.links();
         let chosen = links.iter().filter(|link| retires(&link.facts));
         chosen.map(|link| self.retire(link.id(), reason)).count()
+    }
+
+    /// Retires the connections to other addresses than these, which the origin's name no longer has;
+    /// returns how many.
+    pub(crate) fn keep_addresses(self: &Arc<Self>, addresses: &[IpAddr]) -> usize {
+        self.retire_where(CloseReason::Address, |connection| {
+            let peer = connection.peer.map(|peer| peer.ip());
+            peer.is_some_and(|peer| !addresses.contains(&peer))
+        })
     }
 
     /// All connections that were opened and whose IO is alive.

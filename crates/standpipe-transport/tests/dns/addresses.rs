@@ -1,8 +1,10 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use standpipe_core::{ErrorKind, Phase, RequestSent};
+use standpipe_core::sync::Mutex;
+use standpipe_core::{ErrorKind, Origin, Phase, RequestSent};
 use standpipe_test::Ca;
-use standpipe_transport::Transport;
+use standpipe_transport::{CloseReason, Resolver, Transport};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -191,4 +193,49 @@ async fn a_port_in_the_url_beats_the_resolvers() {
         response.body().connection_info().unwrap().peer,
         Some(address)
     );
+}
+
+/// A resolver whose answer is changed as the test goes on.
+fn changing(
+    first: &[std::net::SocketAddr],
+) -> (impl Resolver, Arc<Mutex<Vec<std::net::SocketAddr>>>) {
+    let answer = Arc::new(Mutex::new(first.to_vec()));
+    let given = Arc::clone(&answer);
+    let (resolver, _) = crate::answering(move || Ok(given.lock().clone()));
+    (resolver, answer)
+}
+
+/// DNS-06
+#[tokio::test(start_paused = true)]
+async fn a_refresh_retires_the_connections_to_addresses_that_are_gone() {
+    let (old, new) = (serve("127.0.0.1:0").await, serve("127.0.0.2:0").await);
+    let (resolver, answer) = changing(&[old]);
+    let transport = untimed().resolver(resolver).build().unwrap();
+    let origin = Origin::parse(A).unwrap();
+    assert_eq!(peer_of(&transport).await, old);
+    assert_eq!(transport.refresh_dns(&origin).await.unwrap(), 0);
+    assert_eq!(peer_of(&transport).await, old, "it has its address still");
+    *answer.lock() = vec![new];
+    assert_eq!(peer_of(&transport).await, old, "nobody has looked");
+    assert_eq!(transport.refresh_dns(&origin).await.unwrap(), 1);
+    assert_eq!(peer_of(&transport).await, new);
+    assert_eq!(stats(&transport).closed.of(CloseReason::Address), 1);
+}
+
+/// DNS-06: off by default, for answers that rotate.
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_finds_other_addresses_retires_the_old_where_that_is_switched_on() {
+    for on in [false, true] {
+        let (old, new) = (serve("127.0.0.1:0").await, serve("127.0.0.2:0").await);
+        let (resolver, answer) = changing(&[old]);
+        let transport = untimed().resolver(resolver).retire_on_dns_change(on);
+        let transport = transport.build().unwrap();
+        assert_eq!(peer_of(&transport).await, old);
+        *answer.lock() = vec![new];
+        // Two connections: the second one's dial looks the name up again.
+        let warm = transport.warm(&Origin::parse(A).unwrap(), 2).await;
+        assert_eq!(warm.unwrap(), 2);
+        let retired = stats(&transport).closed.of(CloseReason::Address);
+        assert_eq!(retired, u64::from(on));
+    }
 }
