@@ -2,6 +2,10 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use http::Version;
 use standpipe_test::Ca;
 use standpipe_test::external::{Nghttpd, Nginx};
@@ -87,6 +91,43 @@ async fn nginx_closing_after_100_requests_costs_no_request() {
     assert_eq!(stats(&transport).created, log.connections() as u64);
 }
 
+/// IDLE-04, STALE-01: `STANDPIPE_NGINX_GETS=100000` is the long run of CONTRIBUTING.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs nginx and nghttpd"]
+async fn nginx_closing_after_100_requests_and_a_short_idle_time_costs_32_tasks_no_request() {
+    let gets = std::env::var("STANDPIPE_NGINX_GETS");
+    let gets = gets.map_or(10_000, |gets| gets.parse().unwrap());
+    let nginx = Nginx::builder()
+        .keepalive_requests(100)
+        .keepalive_timeout(Duration::from_secs(1))
+        .location("/", "return 200 'hello';")
+        .start()
+        .await
+        .unwrap();
+    let transport = Transport::builder().max_connections_per_host(16);
+    let transport = transport.max_idle_per_host(16).build().unwrap();
+    let mut tasks = JoinSet::new();
+    for task in 0..32 {
+        let (transport, url) = (transport.clone(), nginx.url("/"));
+        tasks.spawn(async move {
+            for n in (task..gets).step_by(32) {
+                let sent = fetch(&transport, get(&format!("{url}?{n}"))).await;
+                assert_eq!(sent.unwrap(), "hello");
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let log = nginx.access_log_of(gets).await.unwrap();
+    assert_eq!(log.lines().len(), gets, "each was served once");
+    let counts = log.requests_per_connection();
+    assert!(counts.values().all(|&n| n <= 100));
+    let stats = stats(&transport);
+    assert_eq!((stats.active, stats.waiting, stats.dialing), (0, 0, 0));
+    assert_eq!(stats.requests - stats.resent, gets as u64);
+}
+
 /// H2-03
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs nginx and nghttpd"]
@@ -126,7 +167,20 @@ async fn nghttpd_with_ten_streams_a_connection_serves_200_requests_at_once() {
         .max_idle_per_host(4)
         .build()
         .unwrap();
-    burst(&transport, &server.url("/hello.txt"), 200, "hello").await;
+    let (url, most) = (server.url("/hello.txt"), Arc::new(AtomicUsize::new(0)));
+    let watching = {
+        let (transport, most) = (transport.clone(), Arc::clone(&most));
+        tokio::spawn(async move {
+            loop {
+                most.fetch_max(stats(&transport).streams, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    burst(&transport, &url, 200, "hello").await;
+    watching.abort();
+    let most = most.load(Ordering::Relaxed);
+    assert!((11..=40).contains(&most), "{most} streams at a time");
     let connections = server.connections().unwrap();
     assert!((1..=4).contains(&connections), "{connections}");
     let stats = stats(&transport);
