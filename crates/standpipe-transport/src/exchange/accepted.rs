@@ -150,6 +150,10 @@ impl Accepted {
         let (head, incoming) = response.into_parts();
         let upgraded =
             status == StatusCode::SWITCHING_PROTOCOLS || (self.connect && status.is_success());
+        if self.connect && !lease.is_shared() {
+            // A tunnel, or the refusal of one: what the peer takes the next bytes for is uncertain.
+            lease.meta().retire();
+        }
         let mut rest = None;
         if upgraded && !lease.is_shared() {
             lease.detach();
