@@ -4,8 +4,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::header::CONTENT_LENGTH;
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -154,6 +155,9 @@ impl Accepted {
             // A tunnel, or the refusal of one: what the peer takes the next bytes for is uncertain.
             lease.meta().retire();
         }
+        if !lease.is_shared() && has_two_lengths(&head.headers, &incoming) {
+            lease.meta().retire();
+        }
         let mut rest = None;
         if upgraded && !lease.is_shared() {
             lease.detach();
@@ -209,4 +213,11 @@ impl Accepted {
         };
         Ok((pool, Outgoing { head, body, terms }))
     }
+}
+
+/// Whether the head gives a length that is not what ended the body: the encoding counts, and whoever
+/// sent both is not to be trusted with another request (RFC 9112, 6.3).
+#[inline]
+fn has_two_lengths(headers: &HeaderMap, body: &Incoming) -> bool {
+    body.size_hint().exact().is_none() && headers.contains_key(CONTENT_LENGTH)
 }
