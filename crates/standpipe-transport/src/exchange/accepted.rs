@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
@@ -32,9 +32,28 @@ pub(super) struct Accepted {
     lease: Lease,
     taken: Option<Taken>,
     hold: Option<Arc<Hold>>,
-    connect: bool,
+    asked: Asked,
     terms: Terms,
     patience: Patience,
+}
+
+/// What a request asked for beyond an answer.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    /// A tunnel.
+    connect: bool,
+    /// Another protocol.
+    upgrade: bool,
+}
+
+impl Asked {
+    #[inline]
+    fn of(head: &Parts) -> Self {
+        Self {
+            connect: head.method == Method::CONNECT,
+            upgrade: !head.headers.is_empty() && head.headers.contains_key(UPGRADE),
+        }
+    }
 }
 
 /// How long the head is waited for.
@@ -60,7 +79,7 @@ impl Accepted {
         terms: Terms,
     ) -> Self {
         let mut lease = Lease::new(channel, pool);
-        let connect = head.method == Method::CONNECT;
+        let asked = Asked::of(&head);
         let key = &lease.pool().key;
         let (origin, forward) = (key.origin(), key.route().forward());
         let taken = request::prepare(&mut head, &body, origin, forward, lease.is_shared());
@@ -71,7 +90,7 @@ impl Accepted {
             lease,
             taken: Some(taken),
             hold,
-            connect,
+            asked,
             terms,
             patience: Patience::Unset,
         }
@@ -139,6 +158,22 @@ impl Accepted {
             .with_origin(pool.key.origin().clone())
     }
 
+    /// What is wrong with an answer that hyper lets pass: the lease ends with this stage.
+    #[inline]
+    pub(super) fn breach<B>(&self, response: &Response<B>) -> Option<Error> {
+        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        (switched && !self.asked.upgrade && !self.lease.is_shared()).then(|| self.unasked_switch())
+    }
+
+    #[cold]
+    fn unasked_switch(&self) -> Error {
+        Error::new(ErrorKind::Protocol)
+            .with_phase(Phase::Exchange)
+            .with_request_sent(RequestSent::Yes)
+            .with_message("it switched protocols unasked")
+            .with_origin(self.lease.pool().key.origin().clone())
+    }
+
     /// The head is there: the lease goes along with the body, or back where all has arrived.
     pub(super) fn deliver(
         &mut self,
@@ -150,8 +185,8 @@ impl Accepted {
         let info = lease.meta().info(lease.uses_before());
         let (head, incoming) = response.into_parts();
         let upgraded =
-            status == StatusCode::SWITCHING_PROTOCOLS || (self.connect && status.is_success());
-        if self.connect && !lease.is_shared() {
+            status == StatusCode::SWITCHING_PROTOCOLS || (self.asked.connect && status.is_success());
+        if self.asked.connect && !lease.is_shared() {
             // A tunnel, or the refusal of one: what the peer takes the next bytes for is uncertain.
             lease.meta().retire();
         }

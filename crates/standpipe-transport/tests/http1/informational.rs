@@ -65,7 +65,6 @@ async fn informational_answers_without_end_are_given_up() {
 
 /// H1-07
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a 101 that was not asked for is delivered"]
 async fn a_switch_of_protocols_that_nobody_asked_for_is_an_error() {
     let scripted = Scripted::new();
     let answer = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nraw";
