@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     None = 0,
     /// The peer took no bytes for too long.
     WriteTimeout = 1,
+    /// The peer sent ever more informational answers.
+    EndlessHead = 2,
 }
 
 const PERMIT_HELD: u8 = 0;
@@ -45,6 +47,8 @@ pub(crate) struct ConnMeta {
     max_uses: u64,
     uses: AtomicU64,
     read: AtomicU64,
+    /// At how many bytes read the wait for a head of HTTP/1.1 is given up.
+    head_limit: AtomicU64,
     written: AtomicU64,
     retired: AtomicBool,
     closing: AtomicBool,
@@ -71,6 +75,7 @@ impl ConnMeta {
             max_uses,
             uses: AtomicU64::new(0),
             read: AtomicU64::new(0),
+            head_limit: AtomicU64::new(u64::MAX),
             written: AtomicU64::new(0),
             retired: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -107,9 +112,27 @@ impl ConnMeta {
 
     // ---- bytes ----
 
-    pub(crate) fn count_read(&self, bytes: usize) {
+    /// Returns how many it has been in all.
+    pub(crate) fn count_read(&self, bytes: usize) -> u64 {
         // An exchange with `set_suspect`; see there.
-        self.read.fetch_add(bytes as u64, Ordering::AcqRel);
+        self.read.fetch_add(bytes as u64, Ordering::AcqRel) + bytes as u64
+    }
+
+    /// The head that is waited for from now on, and all informational answers before it, may take
+    /// up `bytes`.
+    pub(crate) fn begin_head(&self, bytes: u64) {
+        let limit = self.bytes_read().saturating_add(bytes);
+        self.head_limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// The head is there: what follows it may be of any length.
+    pub(crate) fn end_head(&self) {
+        self.head_limit.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// Whether a head is waited for that takes up too many bytes.
+    pub(crate) fn is_over_head_limit(&self, read: u64) -> bool {
+        read > self.head_limit.load(Ordering::Relaxed)
     }
 
     pub(crate) fn count_written(&self, bytes: usize) {
@@ -196,11 +219,10 @@ impl ConnMeta {
     }
 
     pub(crate) fn fault(&self) -> Fault {
-        if self.fault.load(Ordering::Relaxed) == Fault::WriteTimeout as u8 {
-            Fault::WriteTimeout
-        } else {
-            Fault::None
-        }
+        let fault = self.fault.load(Ordering::Relaxed);
+        let known = [Fault::WriteTimeout, Fault::EndlessHead];
+        let found = known.into_iter().find(|known| *known as u8 == fault);
+        found.unwrap_or(Fault::None)
     }
 
     // ---- the driver ----

@@ -26,6 +26,13 @@ use crate::pool::OriginPool;
 /// connections faster than they are made.
 const MAX_RESENDS: u32 = 64;
 
+/// How many heads' lengths of bytes may come before the last head is complete: a server may send any
+/// number of informational answers (RFC 9110, 15.2), which hyper skips one by one.
+const HEADS: u64 = 16;
+
+/// What may be read besides together with the last head: more than hyper's largest read.
+const READ_AHEAD: u64 = 512 * 1024;
+
 /// A request that hyper has taken, and its lease.
 #[derive(Debug)]
 pub(super) struct Accepted {
@@ -85,6 +92,11 @@ impl Accepted {
         let taken = request::prepare(&mut head, &body, origin, forward, lease.is_shared());
         let hold = (!body.is_buffered()).then(Arc::<Hold>::default);
         let body = SendBody::new(body, terms.declared, hold.clone());
+        if !lease.is_shared() {
+            let head = lease.pool().config.http1.max_head_size as u64;
+            let budget = head.saturating_mul(HEADS).saturating_add(READ_AHEAD);
+            lease.meta().begin_head(budget);
+        }
         lease.send(Request::from_parts(head, body));
         Self {
             lease,
@@ -181,6 +193,7 @@ impl Accepted {
         cx: &mut Context<'_>,
     ) -> Response<Body> {
         let lease = &mut self.lease;
+        lease.meta().end_head();
         let status = response.status();
         let info = lease.meta().info(lease.uses_before());
         let (head, incoming) = response.into_parts();

@@ -32,10 +32,10 @@ fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
         return own.clone().with_phase(phase);
     }
     let stream = stream_fault(&error);
-    let kind = if lease.meta().fault() == Fault::WriteTimeout {
-        ErrorKind::WriteTimeout
-    } else {
-        stream.map_or_else(|| kind_of(&error), |(kind, _)| kind)
+    let kind = match lease.meta().fault() {
+        Fault::WriteTimeout => ErrorKind::WriteTimeout,
+        Fault::EndlessHead => ErrorKind::Protocol,
+        Fault::None => stream.map_or_else(|| kind_of(&error), |(kind, _)| kind),
     };
     let untouched = matches!(stream, Some((_, true)));
     // One that asked for calm wants no haste.
