@@ -14,7 +14,8 @@ use standpipe_core::{Body, Deadline, Error, ErrorKind, Phase, RequestSent};
 use tokio::time::{Instant, Sleep};
 
 use super::future::{Outgoing, Terms, poll_clock, too_late};
-use super::lease::{Hold, Lease};
+use super::hold::Hold;
+use super::lease::Lease;
 use super::receive::{ReceiveBody, Upload};
 use super::request::{self, Taken};
 use super::{SendBody, fault};
@@ -197,8 +198,8 @@ impl Accepted {
         let status = response.status();
         let info = lease.meta().info(lease.uses_before());
         let (head, incoming) = response.into_parts();
-        let upgraded =
-            status == StatusCode::SWITCHING_PROTOCOLS || (self.asked.connect && status.is_success());
+        let upgraded = status == StatusCode::SWITCHING_PROTOCOLS
+            || (self.asked.connect && status.is_success());
         if self.asked.connect && !lease.is_shared() {
             // A tunnel, or the refusal of one: what the peer takes the next bytes for is uncertain.
             lease.meta().retire();
@@ -236,7 +237,8 @@ impl Accepted {
         mut error: TrySendError<Request<SendBody>>,
     ) -> Result<(Arc<OriginPool>, Outgoing), Error> {
         let (Some(request), Some(taken)) = (error.take_message(), self.taken.take()) else {
-            return Err(fault::of_exchange(error.into_error(), &self.lease));
+            let upload = self.hold.and_then(|hold| hold.fault());
+            return Err(fault::of_exchange(error.into_error(), upload, &self.lease));
         };
         let Self { lease, terms, .. } = self;
         let pool = Arc::clone(lease.pool());

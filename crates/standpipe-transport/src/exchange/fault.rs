@@ -7,23 +7,27 @@ use standpipe_core::{Error, ErrorKind, Phase, RequestSent};
 use super::lease::Lease;
 use crate::conn::Fault;
 
-/// The error of a request that hyper had taken.
-pub(crate) fn of_exchange(error: hyper::Error, lease: &Lease) -> Error {
-    let error = classify(error, lease, Phase::Exchange);
+/// The error of a request that hyper had taken; `upload` is that of its body, if there is one.
+pub(crate) fn of_exchange(error: hyper::Error, upload: Option<Error>, lease: &Lease) -> Error {
+    let error = match upload {
+        Some(own) => own.with_phase(Phase::Exchange),
+        None => classify(error, lease, Phase::Exchange),
+    };
     error.with_origin(lease.pool().key.origin().clone())
 }
 
-/// The error of a response body.
-pub(crate) fn of_body(error: hyper::Error, lease: Option<&Lease>) -> Error {
-    let Some(lease) = lease else {
-        return plain(error)
-            .with_phase(Phase::Body)
-            .with_request_sent(RequestSent::Yes);
+/// The error of a response body; `upload` is that of the request's, if there is one.
+pub(crate) fn of_body(error: hyper::Error, upload: Option<Error>, lease: Option<&Lease>) -> Error {
+    let mapped = match (upload, lease) {
+        (Some(own), _) => own.with_phase(Phase::Body),
+        (None, Some(lease)) => classify(error, lease, Phase::Body),
+        (None, None) => plain(error).with_phase(Phase::Body),
     };
-    let origin = lease.pool().key.origin().clone();
-    classify(error, lease, Phase::Body)
-        .with_request_sent(RequestSent::Yes)
-        .with_origin(origin)
+    let mapped = mapped.with_request_sent(RequestSent::Yes);
+    match lease {
+        Some(lease) => mapped.with_origin(lease.pool().key.origin().clone()),
+        None => mapped,
+    }
 }
 
 fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {

@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Request;
-use standpipe_core::sync::Mutex;
 use tokio::time::Instant;
 
 use super::SendBody;
@@ -156,28 +155,6 @@ impl Drop for Lease {
         if let Some(mut channel) = self.channel.take() {
             channel.cancel();
             self.pool.discard(channel);
-        }
-    }
-}
-
-/// Where the lease waits when the response has ended and the upload has not: a connection, or a
-/// stream, is free when both have.
-#[derive(Debug, Default)]
-pub(crate) struct Hold {
-    lease: Mutex<Option<Lease>>,
-}
-
-impl Hold {
-    /// Leaves the lease here. It ends with whoever lets go of the hold last.
-    pub(crate) fn keep(&self, lease: Lease) {
-        *self.lease.lock() = Some(lease);
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if let Some(lease) = self.lease.get_mut() {
-            lease.finish();
         }
     }
 }

@@ -5,6 +5,7 @@ mod acquiring;
 mod check;
 mod fault;
 mod future;
+mod hold;
 mod lease;
 mod receive;
 mod request;

@@ -11,7 +11,8 @@ use standpipe_core::{Deadline, Error, ErrorKind, Phase, RequestSent};
 use tokio::time::Sleep;
 
 use super::fault;
-use super::lease::{Hold, Lease};
+use super::hold::Hold;
+use super::lease::Lease;
 
 /// How much of an abandoned body is read to save its connection, where it is there already.
 const DRAIN: usize = 64 * 1024;
@@ -155,7 +156,8 @@ impl HttpBody for ReceiveBody {
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => {
-                let error = fault::of_body(error, this.lease.as_ref());
+                let upload = this.upload.as_ref().and_then(|upload| upload.hold.fault());
+                let error = fault::of_body(error, upload, this.lease.as_ref());
                 drop(this.lease.take());
                 Poll::Ready(Some(Err(error)))
             }

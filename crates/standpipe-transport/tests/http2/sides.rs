@@ -1,7 +1,7 @@
 //! A stream has two sides, and is over when both have ended.
 
 use bytes::Bytes;
-use standpipe_core::{Body, ErrorKind};
+use standpipe_core::{Body, Error, ErrorKind};
 use standpipe_test::h2peer::{flag, kind};
 
 use crate::scripted::streaming_post;
@@ -84,7 +84,6 @@ async fn a_response_dropped_during_its_upload_ends_the_stream_at_once() {
 
 /// H2-24: over HTTP/2 a body is as long as it says, too.
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: over HTTP/2 an error of the request's body is lost"]
 async fn an_upload_of_another_length_than_declared_resets_its_stream_alone() {
     for (text, how) in [("four", "shorter"), ("four and more", "longer")] {
         let wire = Wire::new();
@@ -100,6 +99,34 @@ async fn an_upload_of_another_length_than_declared_resets_its_stream_alone() {
         let error = failure_of(sent).await;
         assert_eq!(error.kind(), ErrorKind::RequestBody, "{error:?}");
         assert!(error.to_string().contains(how), "{error}");
+        wire.quiet().await;
+        wire.assert_goes_here(&mut peer).await;
+    }
+}
+
+/// RTY-17: the error is the caller's own, before the head and after it.
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_upload_is_the_error_of_its_request() {
+    for after_head in [false, true] {
+        let wire = Wire::new();
+        let mut peer = wire.used(&[]).await;
+        let (mut upload, request) = streaming_post(A);
+        let sent = send(&wire.transport, request);
+        let stream = peer.request().await.unwrap();
+        upload.send_data(Bytes::from("half")).await.unwrap();
+        if after_head {
+            let head = [(":status", "200")];
+            peer.head(stream, &head, false).await.unwrap();
+            settle().await;
+        }
+        upload.abort(Error::new(ErrorKind::RequestBody).with_message("the disk is gone"));
+        let error = match sent.await.unwrap() {
+            Ok(response) => read(response).await.unwrap_err(),
+            Err(error) => error,
+        };
+        assert_eq!(error.kind(), ErrorKind::RequestBody, "{error:?}");
+        assert!(error.to_string().contains("the disk is gone"), "{error}");
+        assert!(!error.calls_for_resend(), "{error:?}");
         wire.quiet().await;
         wire.assert_goes_here(&mut peer).await;
     }
