@@ -1,5 +1,7 @@
 //! What an upload and its response tell each other.
 
+use std::task::{Context, Poll, Waker};
+
 use standpipe_core::Error;
 use standpipe_core::sync::Mutex;
 
@@ -13,6 +15,16 @@ use super::lease::Lease;
 pub(crate) struct Hold {
     lease: Mutex<Option<Lease>>,
     fault: Mutex<Option<Error>>,
+    abandoned: Mutex<Abandoned>,
+}
+
+#[derive(Debug, Default)]
+enum Abandoned {
+    #[default]
+    No,
+    /// No, and this one wants to know.
+    Waited(Waker),
+    Yes,
 }
 
 impl Hold {
@@ -30,6 +42,32 @@ impl Hold {
     /// The error of the upload.
     pub(crate) fn fault(&self) -> Option<Error> {
         self.fault.lock().clone()
+    }
+
+    /// Nobody wants the response any more, so the upload is to end as well.
+    pub(crate) fn abandon(&self) {
+        let before = std::mem::replace(&mut *self.abandoned.lock(), Abandoned::Yes);
+        if let Abandoned::Waited(waker) = before {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        matches!(*self.abandoned.lock(), Abandoned::Yes)
+    }
+
+    /// For the upload, which has to wait: whether it is to end.
+    pub(crate) fn poll_abandoned(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut abandoned = self.abandoned.lock();
+        let before = match &mut *abandoned {
+            Abandoned::Yes => return Poll::Ready(()),
+            Abandoned::Waited(waker) if waker.will_wake(cx.waker()) => return Poll::Pending,
+            other => std::mem::replace(other, Abandoned::Waited(cx.waker().clone())),
+        };
+        // A waker may run foreign code in its drop.
+        drop(abandoned);
+        drop(before);
+        Poll::Pending
     }
 }
 

@@ -84,6 +84,16 @@ impl ReceiveBody {
         }
     }
 
+    /// Whoever still uploads over HTTP/2 would keep the stream of a response that nobody waits for; an
+    /// HTTP/1.1 connection closes.
+    fn abandon_upload(&self) {
+        if let Some(upload) = &self.upload
+            && !self.is_end_stream()
+        {
+            upload.hold.abandon();
+        }
+    }
+
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let Some(timeout) = self.idle_timeout else {
             return Poll::Pending;
@@ -142,6 +152,7 @@ impl HttpBody for ReceiveBody {
             Poll::Pending if std::mem::take(&mut this.looks) > 0 => return Poll::Pending,
             Poll::Pending => {
                 let error = ready!(this.poll_silence(cx));
+                this.abandon_upload();
                 drop(this.lease.take());
                 return Poll::Ready(Some(Err(error)));
             }
@@ -184,7 +195,10 @@ impl Drop for ReceiveBody {
         let Some(lease) = &self.lease else {
             return;
         };
-        if lease.is_shared() || self.drain() {
+        if lease.is_shared() {
+            self.abandon_upload();
+            self.release();
+        } else if self.drain() {
             self.release();
         }
     }

@@ -94,7 +94,17 @@ impl HttpBody for SendBody {
         let Some(inner) = &mut self.get_mut().inner else {
             return Poll::Ready(None);
         };
-        let frame = ready!(inner.poll_frame(cx));
+        if inner.hold.as_ref().is_some_and(|hold| hold.is_abandoned()) {
+            return Poll::Ready(Some(Err(abandoned())));
+        }
+        let frame = match (inner.poll_frame(cx), &inner.hold) {
+            (Poll::Ready(frame), _) => frame,
+            (Poll::Pending, Some(hold)) => {
+                ready!(hold.poll_abandoned(cx));
+                Some(Err(abandoned()))
+            }
+            (Poll::Pending, None) => return Poll::Pending,
+        };
         if let (Some(Err(error)), Some(hold)) = (&frame, &inner.hold) {
             hold.fail(error.clone());
         }
@@ -122,6 +132,13 @@ impl HttpBody for SendBody {
             },
         }
     }
+}
+
+fn abandoned() -> Error {
+    Error::new(ErrorKind::RequestBody)
+        .with_phase(Phase::Body)
+        .with_request_sent(RequestSent::Yes)
+        .with_message("its response was given up")
 }
 
 fn wrong(how: &str) -> Error {
