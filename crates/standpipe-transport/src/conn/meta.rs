@@ -60,6 +60,8 @@ pub(crate) struct ConnMeta {
     going_away: AtomicBool,
     /// How many bytes had been read when it became suspect.
     suspect: AtomicU64,
+    /// Streams that the peer refused.
+    refused: AtomicU8,
     fault: AtomicU8,
     io_state: Mutex<IoState>,
     pub(crate) clocks: Clocks,
@@ -84,6 +86,7 @@ impl ConnMeta {
             limit_known: AtomicBool::new(false),
             going_away: AtomicBool::new(false),
             suspect: AtomicU64::new(TRUSTED),
+            refused: AtomicU8::new(0),
             fault: AtomicU8::new(Fault::None as u8),
             io_state: Mutex::default(),
             clocks: Clocks::default(),
@@ -152,6 +155,14 @@ impl ConnMeta {
     /// Takes the connection out of further use; what is under way goes on.
     pub(crate) fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// The peer refused a stream unread. Once may be for a moment; one that does so again is left to
+    /// what is under way on it, and another is asked.
+    pub(crate) fn refuse_stream(&self) {
+        if self.refused.fetch_add(1, Ordering::Relaxed) > 0 {
+            self.retire();
+        }
     }
 
     /// Whether it takes no further request.

@@ -42,6 +42,9 @@ fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
         Fault::None => stream.map_or_else(|| kind_of(&error), |(kind, _)| kind),
     };
     let untouched = matches!(stream, Some((_, true)));
+    if matches!(stream, Some((ErrorKind::StreamReset, true))) {
+        lease.meta().refuse_stream();
+    }
     // One that asked for calm wants no haste.
     let calm = asks_for_calm(&error);
     let sent = if untouched || !lease.has_written() {

@@ -58,7 +58,6 @@ async fn a_body_cut_off_with_its_connection_is_no_case_for_a_resend() {
 
 /// H2-08
 #[tokio::test(start_paused = true)]
-#[ignore = "missing: refused streams are not counted by connection"]
 async fn a_connection_that_refused_two_streams_leaves_the_pool() {
     let wire = Wire::new();
     let mut peer = wire.used(&[]).await;
