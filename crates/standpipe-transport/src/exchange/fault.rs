@@ -57,11 +57,9 @@ fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
     // A connection that had worked before and ended without a byte for this request: it was stale.
     let stale =
         lease.uses_before() > 0 && kind == ErrorKind::ConnectionClosed && sent != RequestSent::Yes;
-    let mapped = Error::new(kind)
+    let mapped = sourced(kind, error)
         .with_phase(phase)
-        .with_request_sent(sent)
-        .with_message(describe(&error))
-        .with_source(error);
+        .with_request_sent(sent);
     // Once there was a head, the peer has the request, whatever it says of the stream later.
     if phase == Phase::Exchange && (untouched || stale) && !calm {
         mapped.with_resend()
@@ -72,9 +70,21 @@ fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
 
 fn plain(error: hyper::Error) -> Error {
     let kind = stream_fault(&error).map_or_else(|| kind_of(&error), |(kind, _)| kind);
-    Error::new(kind)
-        .with_message(describe(&error))
-        .with_source(error)
+    sourced(kind, error)
+}
+
+/// Each level says one thing: the causes are told by the sources, and not here as well.
+fn sourced(kind: ErrorKind, error: hyper::Error) -> Error {
+    let mapped = Error::new(kind);
+    let mapped = match h2_of(&error).and_then(h2::Error::reason) {
+        Some(reason) => mapped.with_message(format!("{reason:?}")),
+        None => mapped,
+    };
+    mapped.with_source(error)
+}
+
+fn h2_of(error: &hyper::Error) -> Option<&h2::Error> {
+    error.source()?.downcast_ref()
 }
 
 fn kind_of(error: &hyper::Error) -> ErrorKind {
@@ -88,7 +98,7 @@ fn kind_of(error: &hyper::Error) -> ErrorKind {
 /// What HTTP/2 says of the stream, and whether the peer says that it did not touch the request
 /// (RFC 9113, 8.7).
 fn stream_fault(error: &hyper::Error) -> Option<(ErrorKind, bool)> {
-    let h2 = error.source()?.downcast_ref::<h2::Error>()?;
+    let h2 = h2_of(error)?;
     let refused = h2.is_remote() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
     if h2.is_remote() && h2.is_go_away() {
         // h2 gives this to the streams beyond the last one that the peer means to process, and to
@@ -107,17 +117,5 @@ fn stream_fault(error: &hyper::Error) -> Option<(ErrorKind, bool)> {
 }
 
 fn asks_for_calm(error: &hyper::Error) -> bool {
-    let h2 = error.source().and_then(|source| source.downcast_ref());
-    h2.and_then(h2::Error::reason) == Some(h2::Reason::ENHANCE_YOUR_CALM)
-}
-
-/// The chain of causes in one line.
-fn describe(error: &hyper::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
+    h2_of(error).and_then(h2::Error::reason) == Some(h2::Reason::ENHANCE_YOUR_CALM)
 }

@@ -1,7 +1,7 @@
 //! RST_STREAM, in both directions.
 
 use bytes::Bytes;
-use standpipe_core::{ErrorKind, RequestSent};
+use standpipe_core::{Error, ErrorKind, RequestSent};
 use standpipe_test::h2peer::setting::MAX_CONCURRENT_STREAMS;
 use standpipe_test::h2peer::{code, kind};
 
@@ -199,5 +199,32 @@ async fn a_stream_that_is_reset_for_calm_says_so_and_is_no_case_for_a_resend() {
     let error = failure_of(sent).await;
     assert_eq!(error.kind(), ErrorKind::StreamReset);
     assert!(!error.calls_for_resend());
-    assert!(error.to_string().contains("excessive load"), "{error}");
+    assert!(error.to_string().contains("ENHANCE_YOUR_CALM"), "{error}");
+    assert!(printed(&error).contains("excessive load"), "{error:?}");
+}
+
+/// The error and its causes, as programs print them.
+fn printed(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+/// A cause is told by the error that is the cause, and by no other.
+#[tokio::test(start_paused = true)]
+async fn a_printed_chain_of_causes_says_nothing_twice() {
+    let wire = Wire::new();
+    let mut peer = wire.used(&[]).await;
+    let sent = wire.get();
+    let stream = peer.request().await.unwrap();
+    peer.reset(stream, code::INTERNAL_ERROR).await.unwrap();
+    assert_eq!(
+        printed(&failure_of(sent).await),
+        "the peer reset the stream: INTERNAL_ERROR (http://a.test): http2 error: \
+         stream error received: unexpected internal error encountered"
+    );
 }
