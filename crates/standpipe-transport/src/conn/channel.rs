@@ -113,7 +113,7 @@ impl Handle for Channel {
     }
 
     fn idle_timeout(&self) -> Option<Duration> {
-        None
+        self.meta.idle_hint()
     }
 }
 

@@ -203,6 +203,7 @@ where
         loop {
             if self.end.meta.clocks.has_moved() {
                 self.requests_at = self.end.meta.clocks.armed();
+                self.take_hint();
                 self.next = self.first_time();
             }
             if self.timer.is_running_to(self.next) || !self.timer.poll(self.next, cx) {
@@ -236,6 +237,16 @@ where
         self.end.meta.retire();
         if let Some(pool) = self.end.pool.upgrade() {
             pool.retire(self.end.meta.id());
+        }
+    }
+
+    /// The peer may have told how long it lets the connection idle. It is in use then.
+    fn take_hint(&mut self) {
+        let hint = self.end.meta.idle_hint();
+        if let Some(hint) = hint.filter(|hint| self.idle_timeout.is_none_or(|own| *hint < own)) {
+            let at = Deadline::after(hint).instant();
+            self.idle_timeout = Some(hint);
+            self.idle_at = Some(self.idle_at.map_or(at, |old| old.min(at)));
         }
     }
 

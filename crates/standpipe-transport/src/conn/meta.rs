@@ -1,6 +1,7 @@
 //! What the parts of a connection tell each other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use standpipe_core::sync::Mutex;
 use standpipe_core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -29,6 +30,9 @@ const PERMIT_GONE: u8 = 2;
 /// What stands for "not suspect" in place of a count of bytes.
 const TRUSTED: u64 = u64::MAX;
 
+/// What stands for no hint in place of milliseconds.
+const UNHINTED: u64 = u64::MAX;
+
 /// Where the IO of a connection stands.
 #[derive(Debug, Default)]
 enum IoState {
@@ -54,6 +58,8 @@ pub(crate) struct ConnMeta {
     closing: AtomicBool,
     permit: AtomicU8,
     settling: AtomicBool,
+    /// For how many milliseconds the peer says that it may idle.
+    idle_hint: AtomicU64,
     /// The peer's limit on streams was read.
     limit_known: AtomicBool,
     /// The peer has sent a GOAWAY.
@@ -83,6 +89,7 @@ impl ConnMeta {
             closing: AtomicBool::new(false),
             permit: AtomicU8::new(PERMIT_HELD),
             settling: AtomicBool::new(false),
+            idle_hint: AtomicU64::new(UNHINTED),
             limit_known: AtomicBool::new(false),
             going_away: AtomicBool::new(false),
             suspect: AtomicU64::new(TRUSTED),
@@ -256,6 +263,19 @@ impl ConnMeta {
 
     pub(crate) fn take_settling(&self) -> bool {
         !self.shared && self.settling.swap(false, Ordering::AcqRel)
+    }
+
+    /// The peer closes the connection when it has idled for a little longer than this.
+    pub(crate) fn hint_idle(&self, timeout: Duration) {
+        let millis = u64::try_from(timeout.as_millis()).unwrap_or(UNHINTED);
+        self.idle_hint.store(millis, Ordering::Relaxed);
+        self.clocks.move_forward();
+        self.driver.wake();
+    }
+
+    pub(crate) fn idle_hint(&self) -> Option<Duration> {
+        let millis = self.idle_hint.load(Ordering::Relaxed);
+        (millis != UNHINTED).then(|| Duration::from_millis(millis))
     }
 
     /// The peer has told how many streams it allows.

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, UPGRADE};
 use http::request::Parts;
@@ -18,8 +19,8 @@ use super::hold::Hold;
 use super::lease::Lease;
 use super::receive::{ReceiveBody, Upload};
 use super::request::{self, Taken};
-use super::{SendBody, fault};
-use crate::conn::{Channel, SendResult};
+use super::{SendBody, fault, keep_alive};
+use crate::conn::{Channel, ConnMeta, SendResult};
 use crate::pool::OriginPool;
 
 /// How often a request that hyper gave back unsent goes out on another connection. Each time costs
@@ -207,6 +208,10 @@ impl Accepted {
         if !lease.is_shared() && has_two_lengths(&head.headers, &incoming) {
             lease.meta().retire();
         }
+        if lease.uses_before() == 0 && !lease.is_shared() {
+            // Servers say the same each time, so that the others need not be searched for it.
+            learn_idle_timeout(lease.meta(), &head.headers);
+        }
         let mut rest = None;
         if upgraded && !lease.is_shared() {
             lease.detach();
@@ -270,4 +275,13 @@ impl Accepted {
 #[inline]
 fn has_two_lengths(headers: &HeaderMap, body: &Incoming) -> bool {
     body.size_hint().exact().is_none() && headers.contains_key(CONTENT_LENGTH)
+}
+
+#[cold]
+fn learn_idle_timeout(meta: &ConnMeta, headers: &HeaderMap) {
+    match keep_alive::idle_timeout(headers) {
+        Some(Duration::ZERO) => meta.retire(),
+        Some(timeout) => meta.hint_idle(timeout),
+        None => {}
+    }
 }

@@ -6,6 +6,7 @@ mod check;
 mod fault;
 mod future;
 mod hold;
+mod keep_alive;
 mod lease;
 mod receive;
 mod request;

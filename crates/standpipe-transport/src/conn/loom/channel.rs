@@ -133,7 +133,7 @@ impl Handle for Channel {
     }
 
     fn idle_timeout(&self) -> Option<Duration> {
-        None
+        self.meta.idle_hint()
     }
 }
 
