@@ -19,7 +19,7 @@ use super::hold::Hold;
 use super::lease::Lease;
 use super::receive::{ReceiveBody, Upload};
 use super::request::{self, Taken};
-use super::{SendBody, fault, keep_alive};
+use super::{SendBody, expect, fault, keep_alive};
 use crate::conn::{Channel, ConnMeta, SendResult};
 use crate::pool::OriginPool;
 
@@ -92,14 +92,24 @@ impl Accepted {
         let key = &lease.pool().key;
         let (origin, forward) = (key.origin(), key.route().forward());
         let taken = request::prepare(&mut head, &body, origin, forward, lease.is_shared());
-        let hold = (!body.is_buffered()).then(Arc::<Hold>::default);
+        let gated = !body.is_end_stream() && !lease.is_shared() && expect::is_asked_for(&head);
+        let hold = if gated {
+            let limit = lease.pool().config.http1.expect_continue_timeout;
+            Some(Arc::new(Hold::gated(limit)))
+        } else {
+            (!body.is_buffered()).then(Arc::<Hold>::default)
+        };
         let body = SendBody::new(body, terms.declared, hold.clone());
+        let mut request = Request::from_parts(head, body);
+        if let Some(hold) = hold.as_ref().filter(|_| gated) {
+            expect::heed_answers(&mut request, hold);
+        }
         if !lease.is_shared() {
             let head = lease.pool().config.http1.max_head_size as u64;
             let budget = head.saturating_mul(HEADS).saturating_add(READ_AHEAD);
             lease.meta().begin_head(budget);
         }
-        lease.send(Request::from_parts(head, body));
+        lease.send(request);
         Self {
             lease,
             taken: Some(taken),
@@ -227,8 +237,10 @@ impl Accepted {
         } else {
             let idle_timeout = self.lease.pool().config.timeouts.body_idle;
             let upload = self.hold.take().map(|hold| Upload {
+                refused: hold.gate().is_some_and(|gate| gate.decide(status))
+                    || status.is_client_error()
+                    || status.is_server_error(),
                 hold,
-                refused: status.is_client_error() || status.is_server_error(),
             });
             Body::poll_new(ReceiveBody::new(incoming, rest, upload, idle_timeout), cx)
         };

@@ -1,10 +1,12 @@
 //! What an upload and its response tell each other.
 
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use standpipe_core::Error;
 use standpipe_core::sync::Mutex;
 
+use super::expect::Gate;
 use super::lease::Lease;
 
 /// What a streaming request body, which hyper has, shares with the rest of its exchange.
@@ -16,6 +18,8 @@ pub(crate) struct Hold {
     lease: Mutex<Option<Lease>>,
     fault: Mutex<Option<Error>>,
     abandoned: Mutex<Abandoned>,
+    /// Where the body waits for the server's leave.
+    gate: Option<Gate>,
 }
 
 #[derive(Debug, Default)]
@@ -28,6 +32,20 @@ enum Abandoned {
 }
 
 impl Hold {
+    /// The body waits for the server's leave, for no longer than `limit`.
+    pub(crate) fn gated(limit: Duration) -> Self {
+        Self {
+            lease: Mutex::default(),
+            fault: Mutex::default(),
+            abandoned: Mutex::default(),
+            gate: Some(Gate::new(limit)),
+        }
+    }
+
+    pub(crate) fn gate(&self) -> Option<&Gate> {
+        self.gate.as_ref()
+    }
+
     /// Leaves the lease here. It ends with whoever lets go of the hold last.
     pub(crate) fn keep(&self, lease: Lease) {
         *self.lease.lock() = Some(lease);

@@ -3,6 +3,7 @@
 mod accepted;
 mod acquiring;
 mod check;
+mod expect;
 mod fault;
 mod future;
 mod hold;

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use standpipe_core::{Body, Error, ErrorKind, Phase, RequestSent};
+use tokio::time::Sleep;
 
 use super::hold::Hold;
 
@@ -26,6 +27,8 @@ struct Inner {
     ahead: Poll<Option<Result<Frame<Bytes>, Error>>>,
     /// Keeps the lease while the upload outlives the response.
     hold: Option<Arc<Hold>>,
+    /// Runs while the server's leave is waited for.
+    patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl SendBody {
@@ -39,6 +42,7 @@ impl SendBody {
                 declared,
                 ahead: Poll::Pending,
                 hold,
+                patience: None,
             })),
         }
     }
@@ -94,8 +98,13 @@ impl HttpBody for SendBody {
         let Some(inner) = &mut self.get_mut().inner else {
             return Poll::Ready(None);
         };
-        if inner.hold.as_ref().is_some_and(|hold| hold.is_abandoned()) {
-            return Poll::Ready(Some(Err(abandoned())));
+        if let Some(hold) = &inner.hold {
+            if hold.is_abandoned() {
+                return Poll::Ready(Some(Err(abandoned())));
+            }
+            if let Some(gate) = hold.gate() {
+                ready!(gate.poll(&mut inner.patience, cx));
+            }
         }
         let frame = match (inner.poll_frame(cx), &inner.hold) {
             (Poll::Ready(frame), _) => frame,
