@@ -13,6 +13,9 @@ use super::timer::Timer;
 use super::{Channel, ConnMeta};
 use crate::pool::{OriginPool, Sharing, Sweep};
 
+/// How long a cancelled stream counts on where the peer sends nothing.
+const COOLING: Duration = Duration::from_secs(1);
+
 /// A dial in progress. Dropped before it is finished (the runtime ended, a connector
 /// panicked), it tells the origin that the dial has failed.
 #[derive(Debug)]
@@ -73,7 +76,9 @@ pub(crate) struct Driver<C, L> {
     lifetime_at: Option<Instant>,
     /// When the first of its requests gives up.
     requests_at: Option<Instant>,
-    /// The first of the three.
+    /// When the streams that were cancelled count no more.
+    cooled_at: Option<Instant>,
+    /// The first of all these.
     next: Option<Instant>,
     registered: bool,
     stream_limit: Option<usize>,
@@ -124,6 +129,7 @@ where
             idle_at: idle_timeout.map(at),
             lifetime_at: lifetime.map(at),
             requests_at: None,
+            cooled_at: None,
             next: None,
             registered: false,
             stream_limit: None,
@@ -204,6 +210,9 @@ where
             if self.end.meta.clocks.has_moved() {
                 self.requests_at = self.end.meta.clocks.armed();
                 self.take_hint();
+                if self.cooled_at.is_none() && self.end.meta.take_cooling() {
+                    self.cooled_at = Some(Deadline::after(COOLING).instant());
+                }
                 self.next = self.first_time();
             }
             if self.timer.is_running_to(self.next) || !self.timer.poll(self.next, cx) {
@@ -214,6 +223,12 @@ where
             let has_come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
             if has_come(self.requests_at) {
                 self.requests_at = self.end.meta.clocks.ring(now);
+            }
+            if has_come(self.cooled_at) {
+                self.cooled_at = None;
+                if let Some(pool) = self.end.pool.upgrade() {
+                    pool.cooled(self.end.meta.id());
+                }
             }
             if has_come(self.lifetime_at) {
                 self.lifetime_at = None;
@@ -229,7 +244,12 @@ where
     }
 
     fn first_time(&self) -> Option<Instant> {
-        let times = [self.idle_at, self.lifetime_at, self.requests_at];
+        let times = [
+            self.idle_at,
+            self.lifetime_at,
+            self.requests_at,
+            self.cooled_at,
+        ];
         times.into_iter().flatten().min()
     }
 

@@ -64,6 +64,8 @@ pub(crate) struct ConnMeta {
     limit_known: AtomicBool,
     /// The peer has sent a GOAWAY.
     going_away: AtomicBool,
+    /// A stream was cancelled, which the driver shall tell to be over after a while.
+    cooling: AtomicBool,
     /// How many bytes had been read when it became suspect.
     suspect: AtomicU64,
     /// Streams that the peer refused.
@@ -92,6 +94,7 @@ impl ConnMeta {
             idle_hint: AtomicU64::new(UNHINTED),
             limit_known: AtomicBool::new(false),
             going_away: AtomicBool::new(false),
+            cooling: AtomicBool::new(false),
             suspect: AtomicU64::new(TRUSTED),
             refused: AtomicU8::new(0),
             fault: AtomicU8::new(Fault::None as u8),
@@ -296,6 +299,20 @@ impl ConnMeta {
     /// Whether it does; true once.
     pub(crate) fn take_going_away(&self) -> bool {
         self.going_away.load(Ordering::Relaxed) && self.going_away.swap(false, Ordering::Acquire)
+    }
+
+    /// A stream is cancelled: the driver shall say when bytes arrive, and when none do for a while.
+    pub(crate) fn cool(&self) {
+        self.set_suspect();
+        if !self.cooling.swap(true, Ordering::AcqRel) {
+            self.clocks.move_forward();
+            self.driver.wake();
+        }
+    }
+
+    /// Whether one was; true once.
+    pub(crate) fn take_cooling(&self) -> bool {
+        self.cooling.load(Ordering::Relaxed) && self.cooling.swap(false, Ordering::AcqRel)
     }
 
     /// The driver shall say when bytes arrive.

@@ -255,12 +255,14 @@ impl Accepted {
     ) -> Result<(Arc<OriginPool>, Outgoing), Error> {
         let (Some(request), Some(taken)) = (error.take_message(), self.taken.take()) else {
             let upload = self.hold.and_then(|hold| hold.fault());
-            return Err(fault::of_exchange(error.into_error(), upload, &self.lease));
+            let error = fault::of_exchange(error.into_error(), upload, &self.lease);
+            self.lease.fail();
+            return Err(error);
         };
         let Self { lease, terms, .. } = self;
         let pool = Arc::clone(lease.pool());
         let reused = lease.uses_before() > 0;
-        drop(lease);
+        lease.fail();
         if !reused || terms.resends >= MAX_RESENDS {
             return Err(Error::new(ErrorKind::ConnectionClosed)
                 .with_phase(Phase::Exchange)

@@ -168,8 +168,11 @@ impl HttpBody for ReceiveBody {
             }
             Some(Err(error)) => {
                 let upload = this.upload.as_ref().and_then(|upload| upload.hold.fault());
-                let error = fault::of_body(error, upload, this.lease.as_ref());
-                drop(this.lease.take());
+                let lease = this.lease.take();
+                let error = fault::of_body(error, upload, lease.as_ref());
+                if let Some(lease) = lease {
+                    lease.fail();
+                }
                 Poll::Ready(Some(Err(error)))
             }
             None => {
@@ -196,6 +199,9 @@ impl Drop for ReceiveBody {
             return;
         };
         if lease.is_shared() {
+            if !self.is_end_stream() {
+                lease.cool();
+            }
             self.abandon_upload();
             self.release();
         } else if self.drain() {

@@ -347,6 +347,17 @@ impl<C: Handle, P> State<C, P> {
         self.serve(fx);
     }
 
+    /// A stream of a shared connection is about to be cancelled.
+    pub(crate) fn cool(&mut self, id: u64) {
+        self.streams.cool(id);
+    }
+
+    /// Some time has passed since streams of a shared connection were cancelled.
+    pub(crate) fn cooled(&mut self, id: u64, fx: &mut Effects<C, P>) {
+        self.streams.cooled(id);
+        self.serve(fx);
+    }
+
     /// A connection has lived long enough: it closes at once, or when it comes back.
     pub(crate) fn retire(&mut self, id: u64, fx: &mut Effects<C, P>) {
         if self.idle.iter().any(|idle| idle.handle.id() == id) {

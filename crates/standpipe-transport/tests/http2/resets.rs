@@ -2,11 +2,10 @@
 
 use bytes::Bytes;
 use standpipe_core::{Error, ErrorKind, RequestSent};
-use standpipe_test::h2peer::setting::MAX_CONCURRENT_STREAMS;
 use standpipe_test::h2peer::{code, kind};
 
 use crate::scripted::streaming_post;
-use crate::support::{A, answer_to, failure_of, post, read, send, settle, stats};
+use crate::support::{A, answer_to, failure_of, post, read, send, settle};
 use crate::wire::{Wire, assert_untouched};
 
 /// H2-07
@@ -133,42 +132,6 @@ async fn a_reset_without_error_after_the_trailers_is_no_error_of_theirs() {
     assert_eq!(body.trailers().unwrap()["x-sum"], "7");
     assert_eq!(body.to_bytes(), "body");
     wire.quiet().await;
-}
-
-/// H2-14
-#[tokio::test(start_paused = true)]
-#[ignore = "missing: a cancelled stream gives its slot back at once"]
-async fn cancelled_requests_do_not_flood_a_server_that_has_not_read_yet() {
-    let wire = Wire::with(|b| b.max_connections_per_host(1).max_idle_per_host(1));
-    let mut peer = wire.used(&[(MAX_CONCURRENT_STREAMS, 10)]).await;
-    for _ in 0..10 {
-        let sent: Vec<_> = (0..10).map(|_| wire.get()).collect();
-        settle().await;
-        sent.iter().for_each(tokio::task::JoinHandle::abort);
-        settle().await;
-    }
-    let mut begun = 0;
-    while let Ok(frame) = tokio::time::timeout(crate::support::secs(1), peer.frame()).await {
-        begun += usize::from(frame.unwrap().kind == kind::HEADERS);
-    }
-    assert!(begun <= 10, "{begun} streams of 10 allowed");
-}
-
-/// H2-14
-#[tokio::test(start_paused = true)]
-async fn a_thousand_cancelled_requests_cost_no_connection_and_leave_no_stream() {
-    let wire = Wire::new();
-    let mut peer = wire.used(&[]).await;
-    for _ in 0..1000 {
-        let sent = wire.get();
-        let stream = peer.request().await.unwrap();
-        sent.abort();
-        let reset = peer.next(kind::RST_STREAM).await.unwrap();
-        assert_eq!((reset.stream, reset.number()), (stream, code::CANCEL));
-    }
-    wire.quiet().await;
-    assert_eq!(stats(&wire.transport).created, 1);
-    wire.assert_goes_here(&mut peer).await;
 }
 
 /// H2-15
