@@ -104,6 +104,10 @@ impl Handle for Channel {
         }
     }
 
+    fn begin_busy(&self) {
+        self.meta.end_silence();
+    }
+
     fn max_uses(&self) -> u64 {
         self.meta.max_uses()
     }

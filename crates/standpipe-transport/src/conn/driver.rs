@@ -9,6 +9,7 @@ use std::time::Duration;
 use standpipe_core::{Deadline, Error, ErrorKind, Phase, RequestSent};
 use tokio::time::Instant;
 
+use super::silence::Silence;
 use super::timer::Timer;
 use super::{Channel, ConnMeta};
 use crate::pool::{OriginPool, Sharing, Sweep};
@@ -78,6 +79,8 @@ pub(crate) struct Driver<C, L> {
     requests_at: Option<Instant>,
     /// When the streams that were cancelled count no more.
     cooled_at: Option<Instant>,
+    /// When to ask whether the peer has been silent for too long.
+    silent_at: Option<Instant>,
     /// The first of all these.
     next: Option<Instant>,
     registered: bool,
@@ -123,6 +126,7 @@ where
                 pool: Weak::clone(pool),
                 meta: Arc::clone(&channel.meta),
             },
+            silent_at: channel.meta.silence().map(Silence::until),
             fresh: Some((channel, guard)),
             timer: Timer::default(),
             idle_timeout,
@@ -230,6 +234,9 @@ where
                     pool.cooled(self.end.meta.id());
                 }
             }
+            if has_come(self.silent_at) {
+                self.silent_at = self.look_for_silence(now);
+            }
             if has_come(self.lifetime_at) {
                 self.lifetime_at = None;
                 self.retire();
@@ -249,8 +256,27 @@ where
             self.lifetime_at,
             self.requests_at,
             self.cooled_at,
+            self.silent_at,
         ];
         times.into_iter().flatten().min()
+    }
+
+    /// Has the connection take no further stream where its peer is silent for too long; returns when to
+    /// look again.
+    fn look_for_silence(&self, now: Instant) -> Option<Instant> {
+        let meta = &self.end.meta;
+        let silence = meta.silence()?;
+        if silence.until() > now {
+            return Some(silence.until());
+        }
+        if let Some(pool) = self.end.pool.upgrade() {
+            pool.silent(meta.id());
+            meta.set_suspect();
+            // Bytes that came in between the two are told by nobody else.
+            pool.revived();
+        }
+        silence.end();
+        Some(silence.until())
     }
 
     fn retire(&self) {

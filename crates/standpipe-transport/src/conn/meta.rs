@@ -9,6 +9,7 @@ use standpipe_core::{ConnectionFacts, ConnectionInfo, Error};
 
 use super::DialGuard;
 use super::clocks::Clocks;
+use super::silence::Silence;
 use super::wake::TaskWaker;
 
 /// Why a connection ended, where it is us who know.
@@ -73,6 +74,8 @@ pub(crate) struct ConnMeta {
     fault: AtomicU8,
     io_state: Mutex<IoState>,
     pub(crate) clocks: Clocks,
+    /// Where PINGs are sent.
+    silence: Option<Silence>,
     driver: TaskWaker,
     io: TaskWaker,
 }
@@ -100,9 +103,20 @@ impl ConnMeta {
             fault: AtomicU8::new(Fault::None as u8),
             io_state: Mutex::default(),
             clocks: Clocks::default(),
+            silence: None,
             driver: TaskWaker::default(),
             io: TaskWaker::default(),
         }
+    }
+
+    /// PINGs are sent at this interval: a peer that has not been heard for longer is suspect.
+    pub(crate) fn pinged(mut self, interval: Option<Duration>) -> Self {
+        self.silence = interval.map(Silence::new);
+        self
+    }
+
+    pub(crate) fn silence(&self) -> Option<&Silence> {
+        self.silence.as_ref()
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -127,6 +141,7 @@ impl ConnMeta {
 
     /// Returns how many it has been in all.
     pub(crate) fn count_read(&self, bytes: usize) -> u64 {
+        self.end_silence();
         // An exchange with `set_suspect`; see there.
         self.read.fetch_add(bytes as u64, Ordering::AcqRel) + bytes as u64
     }
@@ -149,7 +164,17 @@ impl ConnMeta {
     }
 
     pub(crate) fn count_written(&self, bytes: usize) {
+        if let Some(silence) = &self.silence {
+            silence.ask();
+        }
         self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// The peer was heard, or is asked only from now on.
+    pub(crate) fn end_silence(&self) {
+        if let Some(silence) = &self.silence {
+            silence.end();
+        }
     }
 
     pub(crate) fn bytes_read(&self) -> u64 {

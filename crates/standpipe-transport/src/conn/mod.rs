@@ -8,6 +8,7 @@ mod driver;
 mod frames;
 mod io;
 mod meta;
+mod silence;
 mod timer;
 mod wake;
 

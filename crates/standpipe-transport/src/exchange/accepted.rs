@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, UPGRADE};
 use http::request::Parts;
@@ -20,7 +19,7 @@ use super::lease::Lease;
 use super::receive::{ReceiveBody, Upload};
 use super::request::{self, Taken};
 use super::{SendBody, expect, fault, keep_alive};
-use crate::conn::{Channel, ConnMeta, SendResult};
+use crate::conn::{Channel, SendResult};
 use crate::pool::OriginPool;
 
 /// How often a request that hyper gave back unsent goes out on another connection. Each time costs
@@ -220,7 +219,7 @@ impl Accepted {
         }
         if lease.uses_before() == 0 && !lease.is_shared() {
             // Servers say the same each time, so that the others need not be searched for it.
-            learn_idle_timeout(lease.meta(), &head.headers);
+            keep_alive::learn(lease.meta(), &head.headers);
         }
         let mut rest = None;
         if upgraded && !lease.is_shared() {
@@ -289,13 +288,4 @@ impl Accepted {
 #[inline]
 fn has_two_lengths(headers: &HeaderMap, body: &Incoming) -> bool {
     body.size_hint().exact().is_none() && headers.contains_key(CONTENT_LENGTH)
-}
-
-#[cold]
-fn learn_idle_timeout(meta: &ConnMeta, headers: &HeaderMap) {
-    match keep_alive::idle_timeout(headers) {
-        Some(Duration::ZERO) => meta.retire(),
-        Some(timeout) => meta.hint_idle(timeout),
-        None => {}
-    }
 }

@@ -4,13 +4,25 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use crate::conn::ConnMeta;
+
 /// What the answer takes to get here, and our next request to get there.
 const MARGIN: Duration = Duration::from_secs(2);
+
+/// Tells a connection what the head of its first answer says of idling.
+#[cold]
+pub(super) fn learn(meta: &ConnMeta, headers: &HeaderMap) {
+    match idle_timeout(headers) {
+        Some(Duration::ZERO) => meta.retire(),
+        Some(timeout) => meta.hint_idle(timeout),
+        None => {}
+    }
+}
 
 /// How long an HTTP/1.1 connection may idle by its server's `Keep-Alive: timeout=N` (a header of
 /// RFC 2068, 19.7.1, that servers still send): two seconds less than `N`, half of it where that is
 /// less than four seconds.
-pub(super) fn idle_timeout(headers: &HeaderMap) -> Option<Duration> {
+fn idle_timeout(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get("keep-alive")?.to_str().ok()?;
     let timeout = value.split(',').find_map(|part| {
         let (name, value) = part.split_once('=')?;

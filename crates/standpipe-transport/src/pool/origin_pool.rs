@@ -173,6 +173,10 @@ impl OriginPool {
         self.with(|state, fx| state.suspect(id, fx));
     }
 
+    pub(crate) fn silent(self: &Arc<Self>, id: u64) {
+        self.with(|state, fx| state.silent(id, fx));
+    }
+
     pub(crate) fn cool(&self, id: u64) {
         self.state.lock().cool(id);
     }

@@ -28,6 +28,8 @@ pub(crate) trait Handle: Sized {
     fn is_shared(&self) -> bool;
     /// Another handle of a shared connection.
     fn fork(&self) -> Self;
+    /// A shared connection that was idle is about to carry a stream.
+    fn begin_busy(&self) {}
     /// How many requests the connection may carry.
     fn max_uses(&self) -> u64 {
         u64::MAX
@@ -345,6 +347,14 @@ impl<C: Handle, P> State<C, P> {
     pub(crate) fn suspect(&mut self, id: u64, fx: &mut Effects<C, P>) {
         self.streams.suspect(id);
         self.serve(fx);
+    }
+
+    /// Nothing came on a shared connection for longer than its peer may be silent. One without streams
+    /// has nothing to say.
+    pub(crate) fn silent(&mut self, id: u64, fx: &mut Effects<C, P>) {
+        if self.streams.idle_since(id).is_none() {
+            self.suspect(id, fx);
+        }
     }
 
     /// A stream of a shared connection is about to be cancelled.

@@ -99,7 +99,11 @@ impl<C: Handle> Streams<C> {
         shared.in_use += 1;
         shared.taken += 1;
         let handle = shared.spare.pop().unwrap_or_else(|| shared.template.fork());
-        Some((handle, if shared.in_use == 1 { -1 } else { 0 }))
+        if shared.in_use > 1 {
+            return Some((handle, 0));
+        }
+        handle.begin_busy();
+        Some((handle, -1))
     }
 
     /// A stream ended; returns the change in idle connections.
