@@ -176,6 +176,11 @@ pub struct Http1Config {
     /// The most header fields of a response. Default 100, which is hyper's own limit: any other one
     /// costs some 2,000 instructions and, when larger, an allocation with each response.
     pub max_headers: usize,
+    /// How long the body of a request with `Expect: 100-continue` waits for the server's leave, which
+    /// is for the caller to set. It goes out with a `100`, after this time, or with an answer of
+    /// success; not after any other answer, which costs the connection. Default 1 s, as Go's
+    /// `Transport.ExpectContinueTimeout`. Such a request's informational hook of hyper's is ours.
+    pub expect_continue_timeout: Duration,
 }
 
 impl Default for Http1Config {
@@ -183,6 +188,7 @@ impl Default for Http1Config {
         Self {
             max_head_size: 64 * 1024,
             max_headers: 100,
+            expect_continue_timeout: Duration::from_secs(1),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 #[path = "limits/acquire.rs"]
 mod acquire;
+#[path = "limits/hint.rs"]
+mod hint;
 #[path = "limits/idle.rs"]
 mod idle;
 #[path = "limits/lifetime.rs"]

@@ -390,6 +390,27 @@ async fn a_requests_deadline_bounds_its_wait_for_a_connection() {
     answer_to(held).await.unwrap();
 }
 
+/// The breaker judges by the phase: a host that takes no connection is at fault, a queue is not.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_ends_while_the_only_connection_is_dialled_is_the_dials() {
+    let network = Network::new();
+    let listener = network.listen("a.test:80");
+    let transport = untimed(over(&network)).build().unwrap();
+    let kind = ErrorKind::DeadlineExceeded;
+    let hold = network.hold_dials();
+    let error = failure_of(send(&transport, due(LIMIT))).await;
+    assert_error(&error, kind, Phase::Dial, RequestSent::No);
+    drop(hold);
+    settle().await;
+
+    // Behind others it has waited for them as well.
+    let _busy = [send(&transport, get(A)), send(&transport, get(A))];
+    path(&mut accept(&listener).await).await;
+    let _hold = network.hold_dials();
+    let error = failure_of(send(&transport, due(LIMIT))).await;
+    assert_error(&error, kind, Phase::Acquire, RequestSent::No);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_requests_deadline_bounds_its_wait_for_the_head() {
     let network = Network::new();

@@ -209,6 +209,10 @@ impl Handle for Channel {
         }
     }
 
+    fn begin_busy(&self) {
+        self.meta.end_silence();
+    }
+
     fn max_uses(&self) -> u64 {
         self.meta.max_uses()
     }
@@ -218,7 +222,7 @@ impl Handle for Channel {
     }
 
     fn idle_timeout(&self) -> Option<Duration> {
-        None
+        self.meta.idle_hint()
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) enum Set {
 #[derive(Debug, Default)]
 pub(crate) struct Clocks {
     state: Mutex<State>,
-    /// `State::armed` was moved forward since the driver looked.
+    /// `State::armed`, or a time that is kept elsewhere, was moved forward since the driver looked.
     moved: AtomicBool,
 }
 
@@ -94,6 +94,11 @@ impl Clocks {
             // A waker may run a user's code in its drop.
             drop(old);
         }
+    }
+
+    /// Another time than that of a request has come to be earlier; the driver must be woken.
+    pub(crate) fn move_forward(&self) {
+        self.moved.store(true, Ordering::Release);
     }
 
     /// For the driver: whether it has to look at an earlier time than it meant to.

@@ -9,10 +9,14 @@ use std::time::Duration;
 use standpipe_core::{Deadline, Error, ErrorKind, Phase, RequestSent};
 use tokio::time::Instant;
 
+use super::silence::Silence;
 use super::timer::Timer;
 use super::{Channel, ConnMeta};
 use crate::events::CloseReason;
 use crate::pool::{DialTag, OriginPool, Sharing, Sweep};
+
+/// How long a cancelled stream counts on where the peer sends nothing.
+const COOLING: Duration = Duration::from_secs(1);
 
 /// A dial in progress. Dropped before it is finished (the runtime ended, a connector
 /// panicked), it tells the origin that the dial has failed.
@@ -86,7 +90,11 @@ pub(crate) struct Driver<C, L> {
     requests_at: Option<Instant>,
     /// Until when the peer of an HTTP/2 connection has to tell its limit on streams.
     settings_at: Option<Instant>,
-    /// The first of the four.
+    /// When the streams that were cancelled count no more.
+    cooled_at: Option<Instant>,
+    /// When to ask whether the peer has been silent for too long.
+    silent_at: Option<Instant>,
+    /// The first of all these.
     next: Option<Instant>,
     registered: bool,
     stream_limit: Option<usize>,
@@ -143,6 +151,7 @@ where
                 pool: Weak::clone(pool),
                 meta: Arc::clone(&channel.meta),
             },
+            silent_at: channel.meta.silence().map(Silence::until),
             fresh: Some((channel, guard)),
             timer: Timer::default(),
             idle_timeout,
@@ -150,6 +159,7 @@ where
             lifetime_at: lifetime.map(at),
             requests_at: None,
             settings_at: None,
+            cooled_at: None,
             next: None,
             registered: false,
             stream_limit: None,
@@ -245,6 +255,10 @@ where
         loop {
             if self.end.meta.clocks.has_moved() {
                 self.requests_at = self.end.meta.clocks.armed();
+                self.take_hint();
+                if self.cooled_at.is_none() && self.end.meta.take_cooling() {
+                    self.cooled_at = Some(Deadline::after(COOLING).instant());
+                }
                 self.next = self.first_time();
             }
             if self.timer.is_running_to(self.next) || !self.timer.poll(self.next, cx) {
@@ -255,6 +269,15 @@ where
             let has_come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
             if has_come(self.requests_at) {
                 self.requests_at = self.end.meta.clocks.ring(now);
+            }
+            if has_come(self.cooled_at) {
+                self.cooled_at = None;
+                if let Some(pool) = self.end.pool.upgrade() {
+                    pool.cooled(self.end.meta.id());
+                }
+            }
+            if has_come(self.silent_at) {
+                self.silent_at = self.look_for_silence(now);
             }
             if has_come(self.lifetime_at) {
                 self.lifetime_at = None;
@@ -279,8 +302,28 @@ where
             self.lifetime_at,
             self.requests_at,
             self.settings_at,
+            self.cooled_at,
+            self.silent_at,
         ];
         times.into_iter().flatten().min()
+    }
+
+    /// Has the connection take no further stream where its peer is silent for too long; returns when to
+    /// look again.
+    fn look_for_silence(&self, now: Instant) -> Option<Instant> {
+        let meta = &self.end.meta;
+        let silence = meta.silence()?;
+        if silence.until() > now {
+            return Some(silence.until());
+        }
+        if let Some(pool) = self.end.pool.upgrade() {
+            pool.silent(meta.id());
+            meta.set_suspect();
+            // Bytes that came in between the two are told by nobody else.
+            pool.revived();
+        }
+        silence.end();
+        Some(silence.until())
     }
 
     fn retire(&self) {
@@ -295,6 +338,16 @@ where
             && let Some(pool) = self.end.pool.upgrade()
         {
             pool.settings_overdue(self.end.meta.id());
+        }
+    }
+
+    /// The peer may have told how long it lets the connection idle. It is in use then.
+    fn take_hint(&mut self) {
+        let hint = self.end.meta.idle_hint();
+        if let Some(hint) = hint.filter(|hint| self.idle_timeout.is_none_or(|own| *hint < own)) {
+            let at = Deadline::after(hint).instant();
+            self.idle_timeout = Some(hint);
+            self.idle_at = Some(self.idle_at.map_or(at, |old| old.min(at)));
         }
     }
 

@@ -120,6 +120,12 @@ impl PooledIo {
         read
     }
 
+    #[cold]
+    fn give_up_head(&self) -> io::Error {
+        self.meta.set_fault(Fault::EndlessHead);
+        io::ErrorKind::InvalidData.into()
+    }
+
     /// The outcome of a write or a flush, under the clock that runs while the peer takes nothing.
     #[inline]
     fn watch<T>(&mut self, done: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
@@ -163,7 +169,10 @@ impl AsyncRead for PooledIo {
         let before = buf.filled().len();
         let read = with_stream!(self, io => Pin::new(io).poll_read(cx, buf));
         if read.is_ready() {
-            self.meta.count_read(buf.filled().len() - before);
+            let read = self.meta.count_read(buf.filled().len() - before);
+            if self.meta.is_over_head_limit(read) {
+                return Poll::Ready(Err(self.give_up_head()));
+            }
         }
         read
     }

@@ -1,6 +1,7 @@
 //! What the parts of a connection tell each other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use standpipe_core::sync::Mutex;
 use standpipe_core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -9,6 +10,7 @@ use standpipe_core::{ConnectionFacts, ConnectionInfo, Error};
 use super::DialGuard;
 use super::clocks::Clocks;
 use super::end::EndMark;
+use super::silence::Silence;
 use super::wake::TaskWaker;
 use crate::events::CloseReason;
 
@@ -22,6 +24,8 @@ pub(crate) enum Fault {
     WriteTimeout = 1,
     /// The transport was shut down, and the grace is over.
     Shutdown = 2,
+    /// The peer sent ever more informational answers.
+    EndlessHead = 3,
 }
 
 const PERMIT_HELD: u8 = 0;
@@ -30,6 +34,9 @@ const PERMIT_GONE: u8 = 2;
 
 /// What stands for "not suspect" in place of a count of bytes.
 const TRUSTED: u64 = u64::MAX;
+
+/// What stands for no hint in place of milliseconds.
+const UNHINTED: u64 = u64::MAX;
 
 /// Where the IO of a connection stands.
 #[derive(Debug, Default)]
@@ -49,23 +56,33 @@ pub(crate) struct ConnMeta {
     max_uses: u64,
     uses: AtomicU64,
     read: AtomicU64,
+    /// At how many bytes read the wait for a head of HTTP/1.1 is given up.
+    head_limit: AtomicU64,
     written: AtomicU64,
     retired: AtomicBool,
     closing: AtomicBool,
     permit: AtomicU8,
     settling: AtomicBool,
+    /// For how many milliseconds the peer says that it may idle.
+    idle_hint: AtomicU64,
     /// The peer's limit on streams was read.
     limit_known: AtomicBool,
     /// The peer has sent a GOAWAY.
     going_away: AtomicBool,
+    /// A stream was cancelled, which the driver shall tell to be over after a while.
+    cooling: AtomicBool,
     /// How many bytes had been read when it became suspect.
     suspect: AtomicU64,
+    /// Streams that the peer refused.
+    refused: AtomicU8,
     fault: AtomicU8,
     /// Somebody else has the IO.
     upgraded: AtomicBool,
     pub(crate) end: EndMark,
     io_state: Mutex<IoState>,
     pub(crate) clocks: Clocks,
+    /// Where PINGs are sent.
+    silence: Option<Silence>,
     driver: TaskWaker,
     io: TaskWaker,
 }
@@ -78,22 +95,37 @@ impl ConnMeta {
             max_uses,
             uses: AtomicU64::new(0),
             read: AtomicU64::new(0),
+            head_limit: AtomicU64::new(u64::MAX),
             written: AtomicU64::new(0),
             retired: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             permit: AtomicU8::new(PERMIT_HELD),
             settling: AtomicBool::new(false),
+            idle_hint: AtomicU64::new(UNHINTED),
             limit_known: AtomicBool::new(false),
             going_away: AtomicBool::new(false),
+            cooling: AtomicBool::new(false),
             suspect: AtomicU64::new(TRUSTED),
+            refused: AtomicU8::new(0),
             fault: AtomicU8::new(Fault::None as u8),
             upgraded: AtomicBool::new(false),
             end: EndMark::new(),
             io_state: Mutex::default(),
             clocks: Clocks::default(),
+            silence: None,
             driver: TaskWaker::default(),
             io: TaskWaker::default(),
         }
+    }
+
+    /// PINGs are sent at this interval: a peer that has not been heard for longer is suspect.
+    pub(crate) fn pinged(mut self, interval: Option<Duration>) -> Self {
+        self.silence = interval.map(Silence::new);
+        self
+    }
+
+    pub(crate) fn silence(&self) -> Option<&Silence> {
+        self.silence.as_ref()
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -121,13 +153,42 @@ impl ConnMeta {
 
     // ---- bytes ----
 
-    pub(crate) fn count_read(&self, bytes: usize) {
+    /// Returns how many it has been in all.
+    pub(crate) fn count_read(&self, bytes: usize) -> u64 {
+        self.end_silence();
         // An exchange with `set_suspect`; see there.
-        self.read.fetch_add(bytes as u64, Ordering::AcqRel);
+        self.read.fetch_add(bytes as u64, Ordering::AcqRel) + bytes as u64
+    }
+
+    /// The head that is waited for from now on, and all informational answers before it, may take
+    /// up `bytes`.
+    pub(crate) fn begin_head(&self, bytes: u64) {
+        let limit = self.bytes_read().saturating_add(bytes);
+        self.head_limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// The head is there: what follows it may be of any length.
+    pub(crate) fn end_head(&self) {
+        self.head_limit.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// Whether a head is waited for that takes up too many bytes.
+    pub(crate) fn is_over_head_limit(&self, read: u64) -> bool {
+        read > self.head_limit.load(Ordering::Relaxed)
     }
 
     pub(crate) fn count_written(&self, bytes: usize) {
+        if let Some(silence) = &self.silence {
+            silence.ask();
+        }
         self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// The peer was heard, or is asked only from now on.
+    pub(crate) fn end_silence(&self) {
+        if let Some(silence) = &self.silence {
+            silence.end();
+        }
     }
 
     pub(crate) fn bytes_read(&self) -> u64 {
@@ -143,6 +204,14 @@ impl ConnMeta {
     /// Takes the connection out of further use; what is under way goes on.
     pub(crate) fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// The peer refused a stream unread. Once may be for a moment; one that does so again is left to
+    /// what is under way on it, and another is asked.
+    pub(crate) fn refuse_stream(&self) {
+        if self.refused.fetch_add(1, Ordering::Relaxed) > 0 {
+            self.retire();
+        }
     }
 
     /// Whether it takes no further request.
@@ -217,11 +286,10 @@ impl ConnMeta {
     }
 
     pub(crate) fn fault(&self) -> Fault {
-        match self.fault.load(Ordering::Relaxed) {
-            1 => Fault::WriteTimeout,
-            2 => Fault::Shutdown,
-            _ => Fault::None,
-        }
+        let fault = self.fault.load(Ordering::Relaxed);
+        let known = [Fault::WriteTimeout, Fault::Shutdown, Fault::EndlessHead];
+        let found = known.into_iter().find(|known| *known as u8 == fault);
+        found.unwrap_or(Fault::None)
     }
 
     /// The IO belongs to somebody else from here on.
@@ -263,6 +331,19 @@ impl ConnMeta {
         !self.shared && self.settling.swap(false, Ordering::AcqRel)
     }
 
+    /// The peer closes the connection when it has idled for a little longer than this.
+    pub(crate) fn hint_idle(&self, timeout: Duration) {
+        let millis = u64::try_from(timeout.as_millis()).unwrap_or(UNHINTED);
+        self.idle_hint.store(millis, Ordering::Relaxed);
+        self.clocks.move_forward();
+        self.driver.wake();
+    }
+
+    pub(crate) fn idle_hint(&self) -> Option<Duration> {
+        let millis = self.idle_hint.load(Ordering::Relaxed);
+        (millis != UNHINTED).then(|| Duration::from_millis(millis))
+    }
+
     /// The peer has told how many streams it allows.
     pub(crate) fn set_limit_known(&self) {
         self.limit_known.store(true, Ordering::Release);
@@ -281,6 +362,20 @@ impl ConnMeta {
     /// Whether it does; true once.
     pub(crate) fn take_going_away(&self) -> bool {
         self.going_away.load(Ordering::Relaxed) && self.going_away.swap(false, Ordering::Acquire)
+    }
+
+    /// A stream is cancelled: the driver shall say when bytes arrive, and when none do for a while.
+    pub(crate) fn cool(&self) {
+        self.set_suspect();
+        if !self.cooling.swap(true, Ordering::AcqRel) {
+            self.clocks.move_forward();
+            self.driver.wake();
+        }
+    }
+
+    /// Whether one was; true once.
+    pub(crate) fn take_cooling(&self) -> bool {
+        self.cooling.load(Ordering::Relaxed) && self.cooling.swap(false, Ordering::AcqRel)
     }
 
     /// The driver shall say when bytes arrive.

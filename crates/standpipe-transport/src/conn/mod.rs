@@ -9,6 +9,7 @@ mod end;
 mod frames;
 mod io;
 mod meta;
+mod silence;
 mod timer;
 mod wake;
 

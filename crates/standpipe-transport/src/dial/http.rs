@@ -37,7 +37,10 @@ impl Dial {
         facts.connect_time = opened.connect_time;
         facts.tls_time = opened.tls_time;
         let limits = &self.lifetimes;
-        let meta = Arc::new(ConnMeta::new(facts, opened.http2, limits.max_requests));
+        let pings = self.config.http2.keep_alive_interval;
+        let meta = ConnMeta::new(facts, opened.http2, limits.max_requests)
+            .pinged(pings.filter(|_| opened.http2));
+        let meta = Arc::new(meta);
         let write_timeout = self.config.timeouts.write_idle;
         let end = Arc::clone(&meta);
         let io = PooledIo::new(opened.stream, Arc::clone(&meta), slot, write_timeout);

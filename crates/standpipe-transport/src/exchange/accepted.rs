@@ -4,8 +4,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::header::{CONTENT_LENGTH, UPGRADE};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -13,10 +14,11 @@ use standpipe_core::{Body, Deadline, Error, ErrorKind, Phase, RequestSent};
 use tokio::time::{Instant, Sleep};
 
 use super::future::{Outgoing, Terms, poll_clock, too_late};
-use super::lease::{Hold, Lease};
+use super::hold::Hold;
+use super::lease::Lease;
 use super::receive::{ReceiveBody, Upload};
 use super::request::{self, Taken};
-use super::{SendBody, fault};
+use super::{SendBody, expect, fault, keep_alive};
 use crate::conn::{Channel, Fault, SendResult};
 use crate::pool::OriginPool;
 
@@ -25,15 +27,41 @@ use crate::pool::OriginPool;
 /// connections faster than they are made.
 const MAX_RESENDS: u32 = 64;
 
+/// How many heads' lengths of bytes may come before the last head is complete: a server may send any
+/// number of informational answers (RFC 9110, 15.2), which hyper skips one by one.
+const HEADS: u64 = 16;
+
+/// What may be read besides together with the last head: more than hyper's largest read.
+const READ_AHEAD: u64 = 512 * 1024;
+
 /// A request that hyper has taken, and its lease.
 #[derive(Debug)]
 pub(super) struct Accepted {
     lease: Lease,
     taken: Option<Taken>,
     hold: Option<Arc<Hold>>,
-    connect: bool,
+    asked: Asked,
     terms: Terms,
     patience: Patience,
+}
+
+/// What a request asked for beyond an answer.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    /// A tunnel.
+    connect: bool,
+    /// Another protocol.
+    upgrade: bool,
+}
+
+impl Asked {
+    #[inline]
+    fn of(head: &Parts) -> Self {
+        Self {
+            connect: head.method == Method::CONNECT,
+            upgrade: !head.headers.is_empty() && head.headers.contains_key(UPGRADE),
+        }
+    }
 }
 
 /// How long the head is waited for.
@@ -59,18 +87,33 @@ impl Accepted {
         terms: Terms,
     ) -> Self {
         let mut lease = Lease::new(channel, pool);
-        let connect = head.method == Method::CONNECT;
+        let asked = Asked::of(&head);
         let key = &lease.pool().key;
         let (origin, forward) = (key.origin(), key.route().forward());
         let taken = request::prepare(&mut head, &body, origin, forward, lease.is_shared());
-        let hold = (!body.is_buffered()).then(Arc::<Hold>::default);
+        let gated = !body.is_end_stream() && !lease.is_shared() && expect::is_asked_for(&head);
+        let hold = if gated {
+            let limit = lease.pool().config.http1.expect_continue_timeout;
+            Some(Arc::new(Hold::gated(limit)))
+        } else {
+            (!body.is_buffered()).then(Arc::<Hold>::default)
+        };
         let body = SendBody::new(body, terms.declared, hold.clone());
-        lease.send(Request::from_parts(head, body));
+        let mut request = Request::from_parts(head, body);
+        if let Some(hold) = hold.as_ref().filter(|_| gated) {
+            expect::heed_answers(&mut request, hold);
+        }
+        if !lease.is_shared() {
+            let head = lease.pool().config.http1.max_head_size as u64;
+            let budget = head.saturating_mul(HEADS).saturating_add(READ_AHEAD);
+            lease.meta().begin_head(budget);
+        }
+        lease.send(request);
         Self {
             lease,
             taken: Some(taken),
             hold,
-            connect,
+            asked,
             terms,
             patience: Patience::Unset,
         }
@@ -138,6 +181,22 @@ impl Accepted {
             .with_origin(pool.key.origin().clone())
     }
 
+    /// What is wrong with an answer that hyper lets pass: the lease ends with this stage.
+    #[inline]
+    pub(super) fn breach<B>(&self, response: &Response<B>) -> Option<Error> {
+        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        (switched && !self.asked.upgrade && !self.lease.is_shared()).then(|| self.unasked_switch())
+    }
+
+    #[cold]
+    fn unasked_switch(&self) -> Error {
+        Error::new(ErrorKind::Protocol)
+            .with_phase(Phase::Exchange)
+            .with_request_sent(RequestSent::Yes)
+            .with_message("it switched protocols unasked")
+            .with_origin(self.lease.pool().key.origin().clone())
+    }
+
     /// The head is there: the lease goes along with the body, or back where all has arrived.
     pub(super) fn deliver(
         &mut self,
@@ -145,11 +204,23 @@ impl Accepted {
         cx: &mut Context<'_>,
     ) -> Response<Body> {
         let lease = &mut self.lease;
+        lease.meta().end_head();
         let status = response.status();
         let info = lease.meta().info(lease.uses_before());
         let (head, incoming) = response.into_parts();
-        let upgraded =
-            status == StatusCode::SWITCHING_PROTOCOLS || (self.connect && status.is_success());
+        let upgraded = status == StatusCode::SWITCHING_PROTOCOLS
+            || (self.asked.connect && status.is_success());
+        if self.asked.connect && !lease.is_shared() {
+            // A tunnel, or the refusal of one: what the peer takes the next bytes for is uncertain.
+            lease.meta().retire();
+        }
+        if !lease.is_shared() && has_two_lengths(&head.headers, &incoming) {
+            lease.meta().retire();
+        }
+        if lease.uses_before() == 0 && !lease.is_shared() {
+            // Servers say the same each time, so that the others need not be searched for it.
+            keep_alive::learn(lease.meta(), &head.headers);
+        }
         let mut rest = None;
         if upgraded && !lease.is_shared() {
             lease.detach();
@@ -165,8 +236,10 @@ impl Accepted {
         } else {
             let idle_timeout = self.lease.pool().config.timeouts.body_idle;
             let upload = self.hold.take().map(|hold| Upload {
+                refused: hold.gate().is_some_and(|gate| gate.decide(status))
+                    || status.is_client_error()
+                    || status.is_server_error(),
                 hold,
-                refused: status.is_client_error() || status.is_server_error(),
             });
             Body::poll_new(ReceiveBody::new(incoming, rest, upload, idle_timeout), cx)
         };
@@ -180,13 +253,16 @@ impl Accepted {
         mut error: TrySendError<Request<SendBody>>,
     ) -> Result<(Arc<OriginPool>, Outgoing), Error> {
         let (Some(request), Some(taken)) = (error.take_message(), self.taken.take()) else {
-            return Err(fault::of_exchange(error.into_error(), &self.lease));
+            let upload = self.hold.and_then(|hold| hold.fault());
+            let error = fault::of_exchange(error.into_error(), upload, &self.lease);
+            self.lease.fail();
+            return Err(error);
         };
         let Self { lease, terms, .. } = self;
         let pool = Arc::clone(lease.pool());
         // After a shutdown the pool refuses it, with the error that tells why.
         let again = lease.uses_before() > 0 || lease.meta().fault() == Fault::Shutdown;
-        drop(lease);
+        lease.fail();
         if !again || terms.resends >= MAX_RESENDS {
             return Err(Error::new(ErrorKind::ConnectionClosed)
                 .with_phase(Phase::Exchange)
@@ -206,4 +282,11 @@ impl Accepted {
         };
         Ok((pool, Outgoing { head, body, terms }))
     }
+}
+
+/// Whether the head gives a length that is not what ended the body: the encoding counts, and whoever
+/// sent both is not to be trusted with another request (RFC 9112, 6.3).
+#[inline]
+fn has_two_lengths(headers: &HeaderMap, body: &Incoming) -> bool {
+    body.size_hint().exact().is_none() && headers.contains_key(CONTENT_LENGTH)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use standpipe_core::queue::Ticket;
-use standpipe_core::{Deadline, Error, RequestSent};
+use standpipe_core::{Deadline, Error, Phase, RequestSent};
 use tokio::time::Instant;
 
 use super::future::{Outgoing, too_late};
@@ -73,9 +73,15 @@ impl Acquiring {
         let waited = self.began.elapsed();
         let limit = pool.config.timeouts.acquire;
         if limit.is_some_and(|limit| waited >= limit) {
-            pool.acquire_timeout(waited)
+            return pool.acquire_timeout(waited);
+        }
+        let error = too_late(pool, RequestSent::No);
+        let counts = pool.figures().0;
+        if counts.dialing > 0 && counts.active + counts.idle == 0 {
+            // It stood behind nobody: the time went to the peer, which does not take our connection.
+            error.with_phase(Phase::Dial)
         } else {
-            too_late(pool, RequestSent::No)
+            error
         }
     }
 

@@ -7,23 +7,27 @@ use standpipe_core::{Error, ErrorKind, Phase, RequestSent};
 use super::lease::Lease;
 use crate::conn::Fault;
 
-/// The error of a request that hyper had taken.
-pub(crate) fn of_exchange(error: hyper::Error, lease: &Lease) -> Error {
-    let error = classify(error, lease, Phase::Exchange);
+/// The error of a request that hyper had taken; `upload` is that of its body, if there is one.
+pub(crate) fn of_exchange(error: hyper::Error, upload: Option<Error>, lease: &Lease) -> Error {
+    let error = match upload {
+        Some(own) => own.with_phase(Phase::Exchange),
+        None => classify(error, lease, Phase::Exchange),
+    };
     error.with_origin(lease.pool().key.origin().clone())
 }
 
-/// The error of a response body.
-pub(crate) fn of_body(error: hyper::Error, lease: Option<&Lease>) -> Error {
-    let Some(lease) = lease else {
-        return plain(error)
-            .with_phase(Phase::Body)
-            .with_request_sent(RequestSent::Yes);
+/// The error of a response body; `upload` is that of the request's, if there is one.
+pub(crate) fn of_body(error: hyper::Error, upload: Option<Error>, lease: Option<&Lease>) -> Error {
+    let mapped = match (upload, lease) {
+        (Some(own), _) => own.with_phase(Phase::Body),
+        (None, Some(lease)) => classify(error, lease, Phase::Body),
+        (None, None) => plain(error).with_phase(Phase::Body),
     };
-    let origin = lease.pool().key.origin().clone();
-    classify(error, lease, Phase::Body)
-        .with_request_sent(RequestSent::Yes)
-        .with_origin(origin)
+    let mapped = mapped.with_request_sent(RequestSent::Yes);
+    match lease {
+        Some(lease) => mapped.with_origin(lease.pool().key.origin().clone()),
+        None => mapped,
+    }
 }
 
 fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
@@ -35,9 +39,13 @@ fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
     let kind = match lease.meta().fault() {
         Fault::WriteTimeout => ErrorKind::WriteTimeout,
         Fault::Shutdown => ErrorKind::Shutdown,
+        Fault::EndlessHead => ErrorKind::Protocol,
         Fault::None => stream.map_or_else(|| kind_of(&error), |(kind, _)| kind),
     };
     let untouched = matches!(stream, Some((_, true)));
+    if matches!(stream, Some((ErrorKind::StreamReset, true))) {
+        lease.meta().refuse_stream();
+    }
     // One that asked for calm wants no haste.
     let calm = asks_for_calm(&error);
     let sent = if untouched || !lease.has_written() {
@@ -50,11 +58,9 @@ fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
     // A connection that had worked before and ended without a byte for this request: it was stale.
     let stale =
         lease.uses_before() > 0 && kind == ErrorKind::ConnectionClosed && sent != RequestSent::Yes;
-    let mapped = Error::new(kind)
+    let mapped = sourced(kind, error)
         .with_phase(phase)
-        .with_request_sent(sent)
-        .with_message(describe(&error))
-        .with_source(error);
+        .with_request_sent(sent);
     // Once there was a head, the peer has the request, whatever it says of the stream later.
     if phase == Phase::Exchange && (untouched || stale) && !calm {
         mapped.with_resend()
@@ -65,9 +71,21 @@ fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
 
 fn plain(error: hyper::Error) -> Error {
     let kind = stream_fault(&error).map_or_else(|| kind_of(&error), |(kind, _)| kind);
-    Error::new(kind)
-        .with_message(describe(&error))
-        .with_source(error)
+    sourced(kind, error)
+}
+
+/// Each level says one thing: the causes are told by the sources, and not here as well.
+fn sourced(kind: ErrorKind, error: hyper::Error) -> Error {
+    let mapped = Error::new(kind);
+    let mapped = match h2_of(&error).and_then(h2::Error::reason) {
+        Some(reason) => mapped.with_message(format!("{reason:?}")),
+        None => mapped,
+    };
+    mapped.with_source(error)
+}
+
+fn h2_of(error: &hyper::Error) -> Option<&h2::Error> {
+    error.source()?.downcast_ref()
 }
 
 fn kind_of(error: &hyper::Error) -> ErrorKind {
@@ -81,7 +99,7 @@ fn kind_of(error: &hyper::Error) -> ErrorKind {
 /// What HTTP/2 says of the stream, and whether the peer says that it did not touch the request
 /// (RFC 9113, 8.7).
 fn stream_fault(error: &hyper::Error) -> Option<(ErrorKind, bool)> {
-    let h2 = error.source()?.downcast_ref::<h2::Error>()?;
+    let h2 = h2_of(error)?;
     let refused = h2.is_remote() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
     if h2.is_remote() && h2.is_go_away() {
         // h2 gives this to the streams beyond the last one that the peer means to process, and to
@@ -100,17 +118,5 @@ fn stream_fault(error: &hyper::Error) -> Option<(ErrorKind, bool)> {
 }
 
 fn asks_for_calm(error: &hyper::Error) -> bool {
-    let h2 = error.source().and_then(|source| source.downcast_ref());
-    h2.and_then(h2::Error::reason) == Some(h2::Reason::ENHANCE_YOUR_CALM)
-}
-
-/// The chain of causes in one line.
-fn describe(error: &hyper::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
+    h2_of(error).and_then(h2::Error::reason) == Some(h2::Reason::ENHANCE_YOUR_CALM)
 }

@@ -152,6 +152,10 @@ impl Future for ResponseFuture {
                     }
                     let error = match answer {
                         Ok(response) => {
+                            if let Some(error) = accepted.breach(&response) {
+                                *this.stage = Stage::Ended(None);
+                                return Poll::Ready(Err(error.into()));
+                            }
                             let response = accepted.deliver(response, cx);
                             *this.stage = Stage::Ended(None);
                             return Poll::Ready(Ok(response));

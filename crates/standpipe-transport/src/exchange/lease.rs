@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Request;
-use standpipe_core::sync::Mutex;
 use tokio::time::Instant;
 
 use super::SendBody;
@@ -137,6 +136,26 @@ impl Lease {
         }
     }
 
+    /// hyper has no more of the request: a stream is over, while an HTTP/1.1 connection closes.
+    pub(crate) fn fail(mut self) {
+        if self.is_shared() {
+            self.disarm();
+            self.finish();
+        }
+    }
+
+    /// A stream is about to be cancelled. The peer counts it until it has read that: a storm of
+    /// such streams must not look to it like more than it allows.
+    pub(crate) fn cool(&self) {
+        let meta = self.meta();
+        if meta.shared && self.has_written() {
+            self.pool.cool(meta.id());
+            meta.cool();
+            // Bytes that came in between the two are told by nobody else.
+            self.pool.revived();
+        }
+    }
+
     /// A request on a shared connection timed out: it may be dead.
     pub(crate) fn suspect(&self) {
         let meta = self.meta();
@@ -153,32 +172,11 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if self.channel.is_some() {
             self.disarm();
+            self.cool();
         }
         if let Some(mut channel) = self.channel.take() {
             channel.cancel();
             self.pool.discard(channel);
-        }
-    }
-}
-
-/// Where the lease waits when the response has ended and the upload has not: a connection, or a
-/// stream, is free when both have.
-#[derive(Debug, Default)]
-pub(crate) struct Hold {
-    lease: Mutex<Option<Lease>>,
-}
-
-impl Hold {
-    /// Leaves the lease here. It ends with whoever lets go of the hold last.
-    pub(crate) fn keep(&self, lease: Lease) {
-        *self.lease.lock() = Some(lease);
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if let Some(lease) = self.lease.get_mut() {
-            lease.finish();
         }
     }
 }

@@ -3,8 +3,11 @@
 mod accepted;
 mod acquiring;
 mod check;
+mod expect;
 mod fault;
 mod future;
+mod hold;
+mod keep_alive;
 mod lease;
 mod receive;
 mod request;

@@ -11,7 +11,8 @@ use standpipe_core::{Deadline, Error, ErrorKind, Phase, RequestSent};
 use tokio::time::Sleep;
 
 use super::fault;
-use super::lease::{Hold, Lease};
+use super::hold::Hold;
+use super::lease::Lease;
 
 /// How much of an abandoned body is read to save its connection, where it is there already.
 const DRAIN: usize = 64 * 1024;
@@ -83,6 +84,16 @@ impl ReceiveBody {
         }
     }
 
+    /// Whoever still uploads over HTTP/2 would keep the stream of a response that nobody waits for; an
+    /// HTTP/1.1 connection closes.
+    fn abandon_upload(&self) {
+        if let Some(upload) = &self.upload
+            && !self.is_end_stream()
+        {
+            upload.hold.abandon();
+        }
+    }
+
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let Some(timeout) = self.idle_timeout else {
             return Poll::Pending;
@@ -141,6 +152,7 @@ impl HttpBody for ReceiveBody {
             Poll::Pending if std::mem::take(&mut this.looks) > 0 => return Poll::Pending,
             Poll::Pending => {
                 let error = ready!(this.poll_silence(cx));
+                this.abandon_upload();
                 drop(this.lease.take());
                 return Poll::Ready(Some(Err(error)));
             }
@@ -155,8 +167,12 @@ impl HttpBody for ReceiveBody {
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => {
-                let error = fault::of_body(error, this.lease.as_ref());
-                drop(this.lease.take());
+                let upload = this.upload.as_ref().and_then(|upload| upload.hold.fault());
+                let lease = this.lease.take();
+                let error = fault::of_body(error, upload, lease.as_ref());
+                if let Some(lease) = lease {
+                    lease.fail();
+                }
                 Poll::Ready(Some(Err(error)))
             }
             None => {
@@ -182,7 +198,13 @@ impl Drop for ReceiveBody {
         let Some(lease) = &self.lease else {
             return;
         };
-        if lease.is_shared() || self.drain() {
+        if lease.is_shared() {
+            if !self.is_end_stream() {
+                lease.cool();
+            }
+            self.abandon_upload();
+            self.release();
+        } else if self.drain() {
             self.release();
         }
     }

@@ -5,8 +5,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use standpipe_core::{Body, Error, ErrorKind, Phase, RequestSent};
+use tokio::time::Sleep;
 
-use super::lease::Hold;
+use super::hold::Hold;
 
 /// A request body as hyper gets it: held to the length that its head declares.
 ///
@@ -25,7 +26,9 @@ struct Inner {
     /// What came after the last byte that was declared.
     ahead: Poll<Option<Result<Frame<Bytes>, Error>>>,
     /// Keeps the lease while the upload outlives the response.
-    _hold: Option<Arc<Hold>>,
+    hold: Option<Arc<Hold>>,
+    /// Runs while the server's leave is waited for.
+    patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl SendBody {
@@ -38,7 +41,8 @@ impl SendBody {
                 body,
                 declared,
                 ahead: Poll::Pending,
-                _hold: hold,
+                hold,
+                patience: None,
             })),
         }
     }
@@ -49,6 +53,37 @@ impl SendBody {
             Some(inner) => (inner.body, inner.declared),
             None => (Body::empty(), None),
         }
+    }
+}
+
+impl Inner {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = match std::mem::replace(&mut self.ahead, Poll::Pending) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => ready!(Pin::new(&mut self.body).poll_frame(cx)),
+        };
+        let Some(left) = &mut self.declared else {
+            return Poll::Ready(frame);
+        };
+        let length = match &frame {
+            None if *left > 0 => return Poll::Ready(Some(Err(wrong("shorter")))),
+            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(_)) | None => 0,
+        };
+        let Some(rest) = left.checked_sub(length) else {
+            return Poll::Ready(Some(Err(wrong("longer"))));
+        };
+        *left = rest;
+        if rest == 0 && length > 0 && !self.body.is_end_stream() {
+            // Over HTTP/1.1 hyper has all it was promised and asks no more: what came too much would
+            // be cut off unnoticed.
+            self.ahead = Pin::new(&mut self.body).poll_frame(cx);
+            let surplus = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(|d| !d.is_empty());
+            if matches!(&self.ahead, Poll::Ready(Some(Ok(frame))) if surplus(frame)) {
+                return Poll::Ready(Some(Err(wrong("longer"))));
+            }
+        }
+        Poll::Ready(frame)
     }
 }
 
@@ -63,30 +98,24 @@ impl HttpBody for SendBody {
         let Some(inner) = &mut self.get_mut().inner else {
             return Poll::Ready(None);
         };
-        let frame = match std::mem::replace(&mut inner.ahead, Poll::Pending) {
-            Poll::Ready(frame) => frame,
-            Poll::Pending => ready!(Pin::new(&mut inner.body).poll_frame(cx)),
-        };
-        let Some(left) = &mut inner.declared else {
-            return Poll::Ready(frame);
-        };
-        let length = match &frame {
-            None if *left > 0 => return Poll::Ready(Some(Err(wrong("shorter")))),
-            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
-            Some(Err(_)) | None => 0,
-        };
-        let Some(rest) = left.checked_sub(length) else {
-            return Poll::Ready(Some(Err(wrong("longer"))));
-        };
-        *left = rest;
-        if rest == 0 && length > 0 && !inner.body.is_end_stream() {
-            // Over HTTP/1.1 hyper has all it was promised and asks no more: what came too much would
-            // be cut off unnoticed.
-            inner.ahead = Pin::new(&mut inner.body).poll_frame(cx);
-            let surplus = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(|d| !d.is_empty());
-            if matches!(&inner.ahead, Poll::Ready(Some(Ok(frame))) if surplus(frame)) {
-                return Poll::Ready(Some(Err(wrong("longer"))));
+        if let Some(hold) = &inner.hold {
+            if hold.is_abandoned() {
+                return Poll::Ready(Some(Err(abandoned())));
             }
+            if let Some(gate) = hold.gate() {
+                ready!(gate.poll(&mut inner.patience, cx));
+            }
+        }
+        let frame = match (inner.poll_frame(cx), &inner.hold) {
+            (Poll::Ready(frame), _) => frame,
+            (Poll::Pending, Some(hold)) => {
+                ready!(hold.poll_abandoned(cx));
+                Some(Err(abandoned()))
+            }
+            (Poll::Pending, None) => return Poll::Pending,
+        };
+        if let (Some(Err(error)), Some(hold)) = (&frame, &inner.hold) {
+            hold.fail(error.clone());
         }
         Poll::Ready(frame)
     }
@@ -112,6 +141,13 @@ impl HttpBody for SendBody {
             },
         }
     }
+}
+
+fn abandoned() -> Error {
+    Error::new(ErrorKind::RequestBody)
+        .with_phase(Phase::Body)
+        .with_request_sent(RequestSent::Yes)
+        .with_message("its response was given up")
 }
 
 fn wrong(how: &str) -> Error {

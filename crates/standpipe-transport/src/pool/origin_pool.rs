@@ -246,6 +246,18 @@ impl OriginPool {
         self.with(|state, fx| state.suspect(id, fx));
     }
 
+    pub(crate) fn silent(self: &Arc<Self>, id: u64) {
+        self.with(|state, fx| state.silent(id, fx));
+    }
+
+    pub(crate) fn cool(&self, id: u64) {
+        self.state.lock().cool(id);
+    }
+
+    pub(crate) fn cooled(self: &Arc<Self>, id: u64) {
+        self.with(|state, fx| state.cooled(id, fx));
+    }
+
     /// Whether connection `id` has idled too long; it is taken out then.
     pub(crate) fn sweep(self: &Arc<Self>, id: u64, timeout: Duration) -> Sweep {
         let now = Instant::now();

@@ -13,6 +13,10 @@ struct Shared<C> {
     /// Handles that ended their stream and serve the next one.
     spare: Vec<C>,
     in_use: usize,
+    /// Streams that were cancelled and that the peer may not know to be over.
+    cooling: usize,
+    /// How many bytes had been read when the last of them was.
+    cooling_at: u64,
     /// Streams given out so far: counted here, under the lock, and not when they are collected.
     taken: u64,
     limit: usize,
@@ -26,7 +30,10 @@ struct Shared<C> {
 
 impl<C: Handle> Shared<C> {
     fn has_room(&mut self) -> bool {
-        if self.draining || self.in_use >= self.limit || self.is_spent() {
+        if self.cooling > 0 && self.cooling_at != self.template.bytes_read() {
+            self.cooling = 0;
+        }
+        if self.draining || self.in_use + self.cooling >= self.limit || self.is_spent() {
             return false;
         }
         let trusted = !self.is_suspect();
@@ -73,6 +80,8 @@ impl<C: Handle> Streams<C> {
             template: handle,
             spare: Vec::new(),
             in_use: 0,
+            cooling: 0,
+            cooling_at: 0,
             taken: 0,
             limit: 1,
             fresh: true,
@@ -91,7 +100,11 @@ impl<C: Handle> Streams<C> {
         shared.in_use += 1;
         shared.taken += 1;
         let handle = shared.spare.pop().unwrap_or_else(|| shared.template.fork());
-        Some((handle, if shared.in_use == 1 { -1 } else { 0 }))
+        if shared.in_use > 1 {
+            return Some((handle, 0));
+        }
+        handle.begin_busy();
+        Some((handle, -1))
     }
 
     /// A stream ended; returns the change in idle connections.
@@ -158,6 +171,22 @@ impl<C: Handle> Streams<C> {
     pub(super) fn suspect(&mut self, id: u64) {
         if let Some(shared) = self.find(id) {
             shared.suspect_at = Some(shared.template.bytes_read());
+        }
+    }
+
+    /// A stream is about to be cancelled. The peer, which has not read that yet, would count the next
+    /// one besides: the room that it leaves is given out after the next read.
+    pub(super) fn cool(&mut self, id: u64) {
+        if let Some(shared) = self.find(id) {
+            shared.cooling += 1;
+            shared.cooling_at = shared.template.bytes_read();
+        }
+    }
+
+    /// The peer has had time enough to read of what was cancelled.
+    pub(super) fn cooled(&mut self, id: u64) {
+        if let Some(shared) = self.find(id) {
+            shared.cooling = 0;
         }
     }
 

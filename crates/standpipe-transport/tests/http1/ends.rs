@@ -128,7 +128,6 @@ fn connect(body: impl Into<Body>) -> Request<Body> {
 
 /// H1-24
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a refused CONNECT leaves its connection in the pool"]
 async fn a_tunnel_that_was_refused_ends_the_connection() {
     for answer in [
         "HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno",

@@ -62,7 +62,6 @@ async fn two_lengths_that_differ_are_refused() {
 
 /// H1-12: the encoding counts (RFC 9112, 6.3), and the connection is not to be trusted any further.
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a connection whose answer had both lengths is pooled"]
 async fn an_answer_with_both_a_length_and_an_encoding_ends_the_connection() {
     for length in ["4", "100", "0"] {
         let scripted = Scripted::new();

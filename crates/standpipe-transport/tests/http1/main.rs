@@ -2,6 +2,7 @@
 //! refused.
 
 mod ends;
+mod expect;
 mod framing;
 mod informational;
 #[path = "../support/polls.rs"]

@@ -117,7 +117,6 @@ async fn after_a_timeout_a_silent_connection_is_not_used_until_bytes_arrive() {
 
 /// H2-17
 #[tokio::test(start_paused = true)]
-#[ignore = "missing: silence alone does not make a connection suspect"]
 async fn a_connection_silent_for_the_interval_with_streams_open_is_not_used() {
     let wire = Wire::with(|b| {
         b.http2(pinging(10, 1000, false))
@@ -126,6 +125,70 @@ async fn a_connection_silent_for_the_interval_with_streams_open_is_not_used() {
     let (_peer, _requests) = wire.busy(1).await;
     pass(secs(11)).await;
     wire.assert_goes_elsewhere().await;
+}
+
+/// H2-17: a stream may wait for as long as it likes while the peer answers PINGs.
+#[tokio::test(start_paused = true)]
+async fn a_long_poll_on_a_connection_that_is_alive_keeps_nobody_from_it() {
+    let wire = Wire::with(|b| {
+        b.http2(pinging(10, 1000, false))
+            .response_head_timeout(None)
+    });
+    let (mut peer, _requests) = wire.busy(1).await;
+    for _ in 0..10 {
+        pass(secs(10)).await;
+        let ping = peer.frame().await.unwrap();
+        assert_eq!(ping.kind, kind::PING);
+        peer.write(kind::PING, flag::ACK, 0, ping.payload)
+            .await
+            .unwrap();
+        settle().await;
+        pass(Duration::from_millis(900)).await;
+        wire.assert_goes_here(&mut peer).await;
+    }
+}
+
+/// H2-17: what was written before a connection idled asked for no answer.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_idled_for_long_is_not_taken_for_a_silent_one() {
+    let wire = Wire::with(|b| {
+        b.http2(pinging(10, 1000, false))
+            .response_head_timeout(None)
+            .idle_timeout(None)
+    });
+    let mut peer = wire.used(&[]).await;
+    for idle in 1..60 {
+        pass(secs(idle)).await;
+        let first = wire.get();
+        let stream = peer.request().await.unwrap();
+        pass(secs(1)).await;
+        wire.assert_goes_here(&mut peer).await;
+        peer.respond(stream, "first").await.unwrap();
+        answer_to(first).await.unwrap();
+        settle().await;
+    }
+}
+
+/// H2-17
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_is_used_again_when_bytes_arrive() {
+    let wire = Wire::with(|b| {
+        b.http2(pinging(10, 1000, false))
+            .response_head_timeout(None)
+            .max_connections_per_host(1)
+            .max_idle_per_host(1)
+    });
+    let (mut peer, mut requests) = wire.busy(1).await;
+    pass(secs(11)).await;
+    let waiting = wire.get();
+    pass(secs(5)).await;
+    assert_eq!(stats(&wire.transport).waiting, 1);
+    let (stream, sent) = requests.pop().unwrap();
+    peer.respond(stream, "late").await.unwrap();
+    assert_eq!(answer_to(sent).await.unwrap(), "late");
+    let stream = peer.request().await.unwrap();
+    peer.respond(stream, "alive").await.unwrap();
+    assert_eq!(answer_to(waiting).await.unwrap(), "alive");
 }
 
 /// H2-17: a connection that may be dead does not take the place of one that works.

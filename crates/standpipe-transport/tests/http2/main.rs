@@ -1,6 +1,7 @@
 //! HTTP/2 against a server that is played frame by frame.
 
 mod breaches;
+mod cancels;
 mod floods;
 mod flow;
 mod goaway;

@@ -1,7 +1,7 @@
 //! A stream has two sides, and is over when both have ended.
 
 use bytes::Bytes;
-use standpipe_core::{Body, ErrorKind};
+use standpipe_core::{Body, Error, ErrorKind};
 use standpipe_test::h2peer::{flag, kind};
 
 use crate::scripted::streaming_post;
@@ -44,9 +44,9 @@ async fn a_stream_is_over_when_both_its_sides_have_ended_in_either_order() {
     wire.assert_goes_here(&mut peer).await;
 }
 
-/// H2-24: a response given up ends the stream when its upload is next heard of.
+/// H2-24
 #[tokio::test(start_paused = true)]
-async fn a_response_dropped_during_its_upload_leaves_no_stream_behind() {
+async fn a_response_dropped_during_its_upload_ends_the_stream_at_once() {
     let wire = Wire::new();
     let mut peer = wire.used(&[]).await;
     let (mut upload, request) = streaming_post(A);
@@ -56,35 +56,15 @@ async fn a_response_dropped_during_its_upload_leaves_no_stream_behind() {
         .await
         .unwrap();
     drop(sent.await.unwrap().unwrap());
-    settle().await;
-    upload.send_data(Bytes::from("rest")).await.unwrap();
-    drop(upload);
-    wire.quiet().await;
-    wire.assert_goes_here(&mut peer).await;
-}
-
-/// H2-24
-#[tokio::test(start_paused = true)]
-#[ignore = "defect: an upload that stands still keeps the stream of a response that was dropped"]
-async fn a_response_dropped_during_its_upload_ends_the_stream_at_once() {
-    let wire = Wire::new();
-    let mut peer = wire.used(&[]).await;
-    let (_upload, request) = streaming_post(A);
-    let sent = send(&wire.transport, request);
-    let stream = peer.request().await.unwrap();
-    peer.head(stream, &[(":status", "200")], false)
-        .await
-        .unwrap();
-    drop(sent.await.unwrap().unwrap());
     wire.quiet().await;
     let reset = peer.next(kind::RST_STREAM).await.unwrap();
     assert_eq!(reset.stream, stream);
+    upload.send_data(Bytes::from("rest")).await.unwrap_err();
     wire.assert_goes_here(&mut peer).await;
 }
 
 /// H2-24: over HTTP/2 a body is as long as it says, too.
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: over HTTP/2 an error of the request's body is lost"]
 async fn an_upload_of_another_length_than_declared_resets_its_stream_alone() {
     for (text, how) in [("four", "shorter"), ("four and more", "longer")] {
         let wire = Wire::new();
@@ -100,6 +80,34 @@ async fn an_upload_of_another_length_than_declared_resets_its_stream_alone() {
         let error = failure_of(sent).await;
         assert_eq!(error.kind(), ErrorKind::RequestBody, "{error:?}");
         assert!(error.to_string().contains(how), "{error}");
+        wire.quiet().await;
+        wire.assert_goes_here(&mut peer).await;
+    }
+}
+
+/// RTY-17: the error is the caller's own, before the head and after it.
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_upload_is_the_error_of_its_request() {
+    for after_head in [false, true] {
+        let wire = Wire::new();
+        let mut peer = wire.used(&[]).await;
+        let (mut upload, request) = streaming_post(A);
+        let sent = send(&wire.transport, request);
+        let stream = peer.request().await.unwrap();
+        upload.send_data(Bytes::from("half")).await.unwrap();
+        if after_head {
+            let head = [(":status", "200")];
+            peer.head(stream, &head, false).await.unwrap();
+            settle().await;
+        }
+        upload.abort(Error::new(ErrorKind::RequestBody).with_message("the disk is gone"));
+        let error = match sent.await.unwrap() {
+            Ok(response) => read(response).await.unwrap_err(),
+            Err(error) => error,
+        };
+        assert_eq!(error.kind(), ErrorKind::RequestBody, "{error:?}");
+        assert!(error.to_string().contains("the disk is gone"), "{error}");
+        assert!(!error.calls_for_resend(), "{error:?}");
         wire.quiet().await;
         wire.assert_goes_here(&mut peer).await;
     }

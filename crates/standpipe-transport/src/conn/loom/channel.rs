@@ -124,6 +124,10 @@ impl Handle for Channel {
         Self::over(&self.wire, Arc::clone(&self.meta))
     }
 
+    fn begin_busy(&self) {
+        self.meta.end_silence();
+    }
+
     fn max_uses(&self) -> u64 {
         self.meta.max_uses()
     }
@@ -133,7 +137,7 @@ impl Handle for Channel {
     }
 
     fn idle_timeout(&self) -> Option<Duration> {
-        None
+        self.meta.idle_hint()
     }
 }
 

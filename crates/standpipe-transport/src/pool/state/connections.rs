@@ -102,6 +102,25 @@ impl<C: Handle, P> State<C, P> {
         self.serve(fx);
     }
 
+    /// Nothing came on a shared connection for longer than its peer may be silent. One without streams
+    /// has nothing to say.
+    pub(crate) fn silent(&mut self, id: u64, fx: &mut Effects<C, P>) {
+        if self.streams.idle_since(id).is_none() {
+            self.suspect(id, fx);
+        }
+    }
+
+    /// A stream of a shared connection is about to be cancelled.
+    pub(crate) fn cool(&mut self, id: u64) {
+        self.streams.cool(id);
+    }
+
+    /// Some time has passed since streams of a shared connection were cancelled.
+    pub(crate) fn cooled(&mut self, id: u64, fx: &mut Effects<C, P>) {
+        self.streams.cooled(id);
+        self.serve(fx);
+    }
+
     /// The peer has not told its limit in time: the connection stands for a dial no longer.
     pub(crate) fn settings_overdue(&mut self, id: u64, fx: &mut Effects<C, P>) {
         self.streams.settings_overdue(id);

@@ -28,6 +28,8 @@ pub(crate) trait Handle: Sized {
     fn is_shared(&self) -> bool;
     /// Another handle of a shared connection.
     fn fork(&self) -> Self;
+    /// A shared connection that was idle is about to carry a stream.
+    fn begin_busy(&self) {}
     /// How many requests the connection may carry.
     fn max_uses(&self) -> u64 {
         u64::MAX
