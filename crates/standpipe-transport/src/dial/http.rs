@@ -1,21 +1,20 @@
 //! The HTTP handshake: from a finished stream to a driven connection.
 
-use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use standpipe_core::{ConnectionFacts, Error, ErrorKind, Phase, RequestSent};
 use tokio::time::Instant;
 
+use super::attend::Attend;
 use super::open::Opened;
 use super::{Bound, Dial};
 use crate::config::Http1Config;
 use crate::conn::{Channel, ConnMeta, DialGuard, Driver, PooledIo};
-use crate::events::CloseReason;
 use crate::exchange::SendBody;
-use crate::pool::{Bell, OriginPool, Slot};
+use crate::pool::Slot;
 
 /// A number for each connection of the process. It is no part of any state machine, so it is a
 /// plain atomic that may be a static.
@@ -63,7 +62,7 @@ impl Dial {
                     let driver =
                         Driver::new(connection, limit, channel, guard, pool, idle, lifetime);
                     let driver = driver.settings_within(timeout);
-                    drop(tokio::spawn(attend(driver, end, self.pool, self.bell)));
+                    drop(tokio::spawn(Attend::new(driver, end, self.pool, self.bell)));
                 }
                 Err(error) => guard.fail(error.with_phase(Phase::Dial)),
             }
@@ -76,7 +75,7 @@ impl Dial {
                 let pool = &self.pool;
                 let driver =
                     Driver::new(connection, |_| None, channel, guard, pool, idle, lifetime);
-                drop(tokio::spawn(attend(driver, end, self.pool, self.bell)));
+                drop(tokio::spawn(Attend::new(driver, end, self.pool, self.bell)));
             }
             Err(error) => guard.fail(http_error(error).with_phase(Phase::Dial)),
         }
@@ -111,25 +110,6 @@ impl Dial {
             builder.initial_connection_window_size(config.initial_connection_window);
         }
         builder
-    }
-}
-
-/// Drives a connection, and sees to it that one which was used and has ended is replaced where a number of
-/// connections is to be kept. One that nobody used is not: else a server that closes what idles would be
-/// dialled for ever.
-async fn attend(
-    driver: impl Future<Output = ()>,
-    meta: Arc<ConnMeta>,
-    pool: Weak<OriginPool>,
-    _bell: Bell,
-) {
-    driver.await;
-    let reason = meta.end.reason().unwrap_or(CloseReason::Peer);
-    if meta.uses() > 0
-        && reason.calls_for_another()
-        && let Some(pool) = pool.upgrade()
-    {
-        pool.replenish();
     }
 }
 

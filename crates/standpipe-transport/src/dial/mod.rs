@@ -1,5 +1,6 @@
 //! Opening a connection: a task of its own that no request owns.
 
+mod attend;
 mod bound;
 mod fault;
 mod http;
