@@ -272,6 +272,8 @@ where
             }
             if has_come(self.cooled_at) {
                 self.cooled_at = None;
+                // Those that were cancelled meanwhile count no longer either; the next one rings anew.
+                self.end.meta.take_cooling();
                 if let Some(pool) = self.end.pool.upgrade() {
                     pool.cooled(self.end.meta.id());
                 }

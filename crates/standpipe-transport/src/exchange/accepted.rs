@@ -99,16 +99,15 @@ impl Accepted {
             (!body.is_buffered()).then(Arc::<Hold>::default)
         };
         let body = SendBody::new(body, terms.declared, hold.clone());
-        let mut request = Request::from_parts(head, body);
         if let Some(hold) = hold.as_ref().filter(|_| gated) {
-            expect::heed_answers(&mut request, hold);
+            head = expect::heed_answers(head, hold);
         }
         if !lease.is_shared() {
             let head = lease.pool().config.http1.max_head_size as u64;
             let budget = head.saturating_mul(HEADS).saturating_add(READ_AHEAD);
             lease.meta().begin_head(budget);
         }
-        lease.send(request);
+        lease.send(Request::from_parts(head, body));
         Self {
             lease,
             taken: Some(taken),

@@ -24,18 +24,20 @@ pub(super) fn is_asked_for(head: &Parts) -> bool {
         && expectation.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
-/// Has the body of `request` go out when the server says so.
+/// Has the body of the request go out when the server says so.
 #[cold]
-pub(super) fn heed_answers<B>(request: &mut Request<B>, hold: &Arc<Hold>) {
+pub(super) fn heed_answers(head: Parts, hold: &Arc<Hold>) -> Parts {
+    let mut request = Request::from_parts(head, ());
     // Weak: the hold ends with the body and the response, whatever becomes of the hook.
     let hold: Weak<Hold> = Arc::downgrade(hold);
-    hyper::ext::on_informational(request, move |answer| {
+    hyper::ext::on_informational(&mut request, move |answer| {
         if answer.status() == StatusCode::CONTINUE
             && let Some(gate) = hold.upgrade().as_ref().and_then(|hold| hold.gate())
         {
             gate.open();
         }
     });
+    request.into_parts().0
 }
 
 /// What a body waits at.

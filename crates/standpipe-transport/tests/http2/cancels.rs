@@ -91,3 +91,20 @@ async fn the_room_of_cancelled_streams_is_given_out_after_a_while() {
         settle().await;
     }
 }
+
+/// H2-14: whatever was cancelled in between.
+#[tokio::test(start_paused = true)]
+async fn each_while_begins_with_the_first_stream_that_is_cancelled() {
+    let wire = Wire::with(|b| b.max_connections_per_host(1).max_idle_per_host(1));
+    let mut peer = wire.used(&[(MAX_CONCURRENT_STREAMS, 2)]).await;
+    for _ in 0..3 {
+        for _ in 0..2 {
+            let sent = wire.get();
+            peer.request().await.unwrap();
+            sent.abort();
+            pass(secs(1) / 2).await;
+        }
+        settle().await;
+    }
+    assert_eq!(stats(&wire.transport).created, 1);
+}
