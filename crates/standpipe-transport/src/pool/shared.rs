@@ -225,7 +225,7 @@ impl Shared {
     }
 
     /// Closes the least recently used idle connection of all.
-    fn evict_oldest(&self, for_line: bool) -> bool {
+    pub(super) fn evict_oldest(&self, for_line: bool) -> bool {
         while let Some(entry) = self.index.pop() {
             let (evicted, left) = look_at(&entry, for_line);
             let left = left.map(|since| Entry {

@@ -99,8 +99,14 @@ impl Drop for Channel {
 }
 
 impl Handle for Channel {
-    fn id(&self) -> u64 {
-        self.meta.id()
+    type Link = Arc<ConnMeta>;
+
+    fn link(&self) -> &Arc<ConnMeta> {
+        &self.meta
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.meta.is_used_up()
     }
 
     fn is_ready(&self) -> bool {

@@ -6,6 +6,7 @@ use tokio::time::Duration;
 
 use super::model;
 use super::world::World;
+use crate::events::CloseReason;
 use crate::pool::{Handle, Sweep};
 
 /// Two ask while one connection idles: one checks it out between the other's look and its
@@ -19,7 +20,7 @@ fn of_two_who_ask_for_one_idle_connection_one_has_it_and_the_other_waits_for_its
         let asking = thread::spawn(move || other.request());
         host.request();
         asking.join().unwrap();
-        assert_eq!(host.pool.counters.read().created, 1);
+        assert_eq!(host.totals().created, 1);
         world.end(&[&host]);
     });
 }
@@ -87,7 +88,7 @@ fn a_connection_retired_while_it_is_checked_out_is_not_leased_again() {
         let other = host.clone();
         let aging = thread::spawn(move || {
             meta.retire();
-            other.pool.retire(1);
+            other.pool.retire(1, CloseReason::Lifetime);
             other.tasks.run();
         });
         host.request();
@@ -137,7 +138,7 @@ fn of_two_that_come_back_to_an_origin_as_many_idle_as_may() {
         let returning = thread::spawn(move || other.put_back(first));
         host.put_back(second);
         returning.join().unwrap();
-        assert_eq!(host.pool.counts().idle, 1);
+        assert_eq!(host.counts().idle, 1);
         world.end(&[&host]);
     });
 }
@@ -161,7 +162,7 @@ fn a_connection_that_becomes_ready_as_it_comes_back_is_not_lost() {
         host.put_back(lease);
         host.request();
         driving.join().unwrap();
-        assert_eq!(host.pool.counters.read().created, 1);
+        assert_eq!(host.totals().created, 1);
         world.end(&[&host]);
     });
 }

@@ -24,7 +24,7 @@ fn whoever_asks_while_the_pool_is_closed_hears_of_it() {
         }
         closing.join().unwrap();
         assert!(host.try_join().is_err());
-        assert_eq!(host.pool.counts().idle, 0);
+        assert_eq!(host.counts().idle, 0);
         world.end(&[&host]);
     });
 }
@@ -51,7 +51,7 @@ fn a_connection_that_comes_back_while_the_pool_is_closed_is_closed() {
             host.put_back(channel);
         }
         world.tasks.run();
-        assert_eq!(host.pool.counts().idle, 0);
+        assert_eq!(host.counts().idle, 0);
         world.end(&[&host]);
     });
 }
@@ -79,7 +79,7 @@ fn a_dial_that_ends_while_the_pool_is_closed_leaves_no_connection() {
             host.put_back(channel);
         }
         world.tasks.run();
-        assert_eq!(host.pool.counts().idle, 0);
+        assert_eq!(host.counts().idle, 0);
         world.end(&[&host]);
     });
 }
@@ -94,7 +94,7 @@ fn a_permit_that_arrives_while_the_pool_is_closed_goes_back() {
         let waiter = b.join();
         let other = a.clone();
         let freeing = thread::spawn(move || other.discard(lease));
-        assert_eq!(b.pool.close(), 1);
+        assert_eq!(b.pool.close().waiting, 1);
         freeing.join().unwrap();
         let error = waiter.wait().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Shutdown);

@@ -8,8 +8,9 @@ use standpipe_core::{ConnectionFacts, Error, ErrorKind, Phase};
 use tokio::time::Instant;
 
 use super::task::{Connection, Tasks};
+use crate::config::PoolLimits;
 use crate::conn::{Channel, ConnMeta, DialGuard, Driver, PooledIo, Stream, Wire};
-use crate::pool::{OriginPool, Permit, Slot};
+use crate::pool::{DialTag, OriginPool, Permit, Slot};
 
 loom::thread_local! {
     /// The dials that a thread began and has not dealt with.
@@ -20,14 +21,16 @@ thread_local! {
     /// The connections that exist, by origin. All threads of a model are one of the machine.
     static OPEN: RefCell<BTreeMap<usize, usize>> = const { RefCell::new(BTreeMap::new()) };
     static NEXT_ID: Cell<u64> = const { Cell::new(1) };
-    static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// The limits on connections of one origin, and in all.
+    static LIMITS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// At the start of each interleaving, with the limit on connections in all.
-pub(super) fn reset(limit: Option<usize>) {
+/// At the start of each interleaving.
+pub(super) fn reset(limits: &PoolLimits) {
     OPEN.with_borrow_mut(BTreeMap::clear);
     NEXT_ID.set(1);
-    LIMIT.set(limit.unwrap_or(usize::MAX));
+    let in_all = limits.max_connections.unwrap_or(usize::MAX);
+    LIMITS.set((limits.max_connections_per_host, in_all));
 }
 
 /// How many connections and dials there are.
@@ -52,8 +55,9 @@ impl Open {
         let key = Arc::as_ptr(pool) as usize;
         OPEN.with_borrow_mut(|open| {
             *open.entry(key).or_default() += 1;
-            assert!(open[&key] <= pool.shared.limits.connections);
-            assert!(open.values().sum::<usize>() <= LIMIT.get());
+            let (of_one, in_all) = LIMITS.get();
+            assert!(open[&key] <= of_one);
+            assert!(open.values().sum::<usize>() <= in_all);
         });
         Self(key)
     }
@@ -66,10 +70,10 @@ impl Drop for Open {
 }
 
 /// In place of the function of this name in `crate::dial`.
-pub(in crate::pool) fn spawn(pool: &Arc<OriginPool>, permit: Permit<OriginPool>, covers: u64) {
+pub(in crate::pool) fn spawn(pool: &Arc<OriginPool>, permit: Permit<OriginPool>, tag: DialTag) {
     let begun = Begun {
         open: Open::new(pool),
-        guard: DialGuard::new(pool, covers),
+        guard: DialGuard::new(pool, tag),
         slot: Slot::new(pool, permit),
         pool: Arc::downgrade(pool),
         max_uses: pool.shared.lifetimes.max_requests,

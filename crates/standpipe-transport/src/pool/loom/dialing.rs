@@ -147,7 +147,7 @@ fn a_connection_that_ends_before_it_is_published_fails_its_dial_once() {
             panic!("the waiter was not told");
         };
         assert_eq!(error.kind(), ErrorKind::ConnectionClosed);
-        assert_eq!(host.pool.counters.read().dial_failures, 1);
+        assert_eq!(host.totals().dial_failures, 1);
         world.end(&[&host]);
     });
 }

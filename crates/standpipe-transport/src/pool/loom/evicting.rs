@@ -72,7 +72,7 @@ fn a_connection_that_comes_back_while_the_index_drops_its_origin_is_in_the_index
             assert!(world.shared.evict_oldest(false), "the index lost it");
             world.tasks.run();
         }
-        assert_eq!(host.pool.counts().idle, 0);
+        assert_eq!(host.counts().idle, 0);
         world.end(&[&host]);
     });
 }

@@ -136,7 +136,7 @@ fn a_connection_that_comes_back_while_all_go_away_idles() {
         second.leave();
         leaving.join().unwrap();
         returning.join().unwrap();
-        assert_eq!(host.pool.counts().idle, 1);
+        assert_eq!(host.counts().idle, 1);
         world.end(&[&host]);
     });
 }

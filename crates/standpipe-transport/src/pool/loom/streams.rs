@@ -6,6 +6,7 @@ use standpipe_core::sync::atomic::Ordering::SeqCst;
 use super::model;
 use super::world::{Host, World};
 use crate::conn::Channel;
+use crate::events::CloseReason;
 use crate::pool::Handle;
 
 /// SETTINGS arrive: the peer allows so many streams.
@@ -14,6 +15,7 @@ fn allow(lease: &Channel, streams: usize) -> impl FnOnce() + 'static {
     move || {
         wire.streams.store(streams, SeqCst);
         meta.count_read(1);
+        meta.set_limit_known();
         meta.driver().wake();
     }
 }
@@ -56,7 +58,7 @@ fn a_stream_that_ends_while_somebody_joins_serves_it() {
         let ending = thread::spawn(move || other.put_back(lease));
         host.request();
         ending.join().unwrap();
-        assert_eq!(host.pool.counters.read().created, 1);
+        assert_eq!(host.totals().created, 1);
         world.end(&[&host]);
     });
 }
@@ -71,7 +73,7 @@ fn of_two_who_ask_for_the_last_stream_one_waits() {
         let asking = thread::spawn(move || other.request());
         host.request();
         asking.join().unwrap();
-        assert_eq!(host.pool.counts().streams, 1);
+        assert_eq!(host.counts().streams, 1);
         host.put_back(lease);
         world.end(&[&host]);
     });
@@ -119,13 +121,13 @@ fn a_connection_that_drains_while_its_last_stream_ends_is_closed() {
         let other = host.clone();
         let draining = thread::spawn(move || {
             meta.retire();
-            other.pool.retire(first);
+            other.pool.retire(first, CloseReason::Lifetime);
             other.tasks.run();
         });
         host.put_back(lease);
         draining.join().unwrap();
         world.tasks.run();
-        assert_eq!(host.pool.counts().idle, 0);
+        assert_eq!(host.counts().idle, 0);
         let next = host.lease();
         assert_ne!(next.id(), first);
         host.put_back(next);

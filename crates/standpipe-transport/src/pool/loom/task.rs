@@ -37,11 +37,11 @@ impl Connection {
 }
 
 impl Future for Connection {
-    type Output = ();
+    type Output = hyper::Result<()>;
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         if self.wire.is_abandoned() || self.wire.hung_up.load(SeqCst) {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         }
         if self.wire.answered.swap(false, SeqCst) {
             self.wire.ready.store(true, SeqCst);

@@ -5,32 +5,30 @@ use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Wake, Waker};
 
 use ::loom::sync::{Condvar, Mutex};
+use hyper_util::client::legacy::connect::HttpConnector;
 use standpipe_core::queue::Ticket;
 use standpipe_core::{Error, Origin};
 use tokio::time::Instant;
 
 use super::dial::{self, Begun};
 use super::task::{self, Tasks};
-use crate::config::{PoolLimits, Protocol, TcpConfig};
+use crate::TransportBuilder;
+use crate::config::{PoolLimits, Protocol};
 use crate::conn::Channel;
+use crate::events::Events;
 use crate::key::DialConfig;
-use crate::pool::{OriginPool, Shared};
-use crate::tls::{Tls, TlsConfig};
+use crate::pool::state::StateTotals;
+use crate::pool::{Counts, OriginPool, Shared};
 
 /// How connections are made: of no interest, and the same for all interleavings.
 static CONFIGS: LazyLock<[Arc<DialConfig>; 2]> =
     LazyLock::new(|| [config(Protocol::Http1), config(Protocol::Http2)]);
 
 fn config(protocol: Protocol) -> Arc<DialConfig> {
-    Arc::new(DialConfig {
-        connector: crate::connect::tcp(&TcpConfig::default()),
-        tls: Tls::new(TlsConfig::default(), protocol),
-        protocol,
-        tls_by_connector: false,
-        timeouts: Default::default(),
-        http1: Default::default(),
-        http2: Default::default(),
-    })
+    // With a connector there is no shared lookup, whose lock belongs to one interleaving.
+    let builder = TransportBuilder::default().connector(HttpConnector::new());
+    let (_, config, _) = builder.protocol(protocol).into_parts();
+    Arc::new(config)
 }
 
 /// Makes what all interleavings share.
@@ -69,9 +67,9 @@ pub(super) enum Dials {
 
 impl World {
     pub(super) fn new(limits: &PoolLimits) -> Self {
-        dial::reset(limits.max_connections);
+        dial::reset(limits);
         Self {
-            shared: Arc::new(Shared::new(limits)),
+            shared: Arc::new(Shared::new(limits, Events::default())),
             tasks: Arc::default(),
             max_idle: limits.max_idle,
         }
@@ -111,10 +109,12 @@ impl World {
         self.tasks.run();
         let mut all = 0;
         for host in hosts {
-            let counts = host.pool.counts();
+            let (counts, totals) = host.pool.figures();
             let busy = (counts.active, counts.dialing, counts.waiting);
             assert_eq!(busy, (0, 0, 0), "active, dialling, waiting");
             assert_eq!(counts.streams, 0);
+            let living = host.pool.links().len() as u64;
+            assert_eq!(totals.created, totals.closed.total() + living);
             all += counts.idle;
         }
         assert_eq!(self.shared.index.idle(), all, "the index counts what idles");
@@ -135,6 +135,7 @@ impl World {
         task::tear_down();
         assert_eq!(dial::open(), 0);
         assert_eq!(self.shared.total.usage().1, 0, "a permit was lost");
+        assert!(self.shared.is_gone(), "a shutdown would wait for ever");
     }
 }
 
@@ -148,6 +149,14 @@ pub(super) fn limits(per_host: usize, total: Option<usize>) -> PoolLimits {
 }
 
 impl Host {
+    pub(super) fn counts(&self) -> Counts {
+        self.pool.figures().0
+    }
+
+    pub(super) fn totals(&self) -> StateTotals {
+        self.pool.figures().1
+    }
+
     /// A connection if one is free; else a place in the queue.
     pub(super) fn ask(&self) -> Result<Channel, Waiter> {
         self.pool.checkout().ok_or_else(|| self.join())
