@@ -22,10 +22,16 @@ impl Run {
             self.check_order(unit.number, audit.waiting);
         }
         let (max, total) = self.world.total.usage();
-        assert!(total <= max, "{total} permits of {max} are in use");
+        // A limit that was lowered takes nothing away, and lets nothing be added.
+        let ceiling = self.world.ceiling.lock().max(max);
+        assert!(total <= ceiling, "{total} permits of {max} are in use");
+        *self.world.ceiling.lock() = total;
         assert_eq!(total, used, "permits and what they are used for");
         assert_eq!(self.world.index.idle(), idle);
-        assert!(idle <= self.world.max_idle, "{idle} connections idle");
+        assert!(
+            idle <= *self.world.max_idle.lock(),
+            "{idle} connections idle"
+        );
         let short = self.world.total.short();
         assert!(short == 0 || idle == 0, "{short} are short and {idle} idle");
         let evicted = |live: &&Live| live.permit.is_some() && live.link.is_evicted();
@@ -44,7 +50,19 @@ impl Run {
         let dials = self.dials.iter().filter(|dial| dial.unit == number).count();
         assert_eq!(audit.dialing, dials, "dials of origin {number}");
         assert_eq!(audit.slots, dials + alive, "slots of origin {number}");
-        assert!(audit.slots + audit.spare <= unit.limits.lock().connections);
+        let (permits, limit) = (audit.slots + audit.spare, unit.limits.lock().connections);
+        let ceiling = unit.ceiling.swap(permits, SeqCst).max(limit);
+        assert!(
+            permits <= ceiling,
+            "{permits} of {limit} for origin {number}"
+        );
+        assert_eq!(audit.live, alive, "connections of origin {number}");
+        let live = u64::try_from(audit.live).unwrap();
+        assert_eq!(
+            audit.totals.created,
+            audit.totals.closed.total() + live,
+            "origin {number}: created, and closed or alive"
+        );
         let idle = unit.idle.load(SeqCst);
         assert_eq!(usize::try_from(idle), Ok(audit.idle), "origin {number}");
         if audit.waiting.is_empty() {

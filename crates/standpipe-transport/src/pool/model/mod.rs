@@ -2,6 +2,7 @@
 
 mod invariants;
 mod operations;
+mod orders;
 mod world;
 
 use std::collections::VecDeque;
@@ -93,7 +94,7 @@ impl Run {
                 connections,
                 idle: rng.below(connections + 1),
                 waiting: [3, 8, usize::MAX][rng.below(3)],
-                min_idle: 0,
+                min_idle: [0, 0, 1, 2][rng.below(4)],
             };
             let (sharing, shared) = [
                 (Sharing::Unknown, None),
@@ -133,7 +134,10 @@ impl Run {
 
     fn step(&mut self) {
         match self.world.below(100) {
-            0..26 => self.start(),
+            0..23 => self.start(),
+            23 => self.evicts(),
+            24 => self.sets_limits(),
+            25 => self.dials_ahead(),
             26..46 => self.look_at_random(),
             46..51 => self.cancel(),
             51..67 => self.end_lease(),

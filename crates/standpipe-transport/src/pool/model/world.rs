@@ -66,7 +66,9 @@ impl<T> Book<T> {
 pub(super) struct World {
     pub(super) total: Arc<Total<Unit>>,
     pub(super) index: IdleIndex<Unit>,
-    pub(super) max_idle: usize,
+    pub(super) max_idle: Book<usize>,
+    /// The permits in use when all was looked at last.
+    pub(super) ceiling: Book<usize>,
     pub(super) units: Book<Vec<Arc<Unit>>>,
     pub(super) live: Book<Vec<Live>>,
     pub(super) rng: Book<Rng>,
@@ -83,6 +85,8 @@ pub(super) struct Unit {
     pub(super) state: Mutex<Locked>,
     /// The sum of `Effects::idle_change`.
     pub(super) idle: AtomicIsize,
+    /// The permits in its hands when it was looked at last.
+    pub(super) ceiling: AtomicUsize,
     held: Arc<AtomicUsize>,
     world: Weak<World>,
 }
@@ -92,7 +96,8 @@ impl World {
         Arc::new(Self {
             total: Arc::new(Total::new(max)),
             index: IdleIndex::new(),
-            max_idle,
+            max_idle: Book::new(max_idle),
+            ceiling: Book::default(),
             units: Book::default(),
             live: Book::default(),
             rng: Book::new(Rng::new(seed)),
@@ -109,6 +114,7 @@ impl World {
             limits: Mutex::new(limits),
             state: Mutex::new(State::new(limits, sharing)),
             idle: AtomicIsize::new(0),
+            ceiling: AtomicUsize::new(0),
             held: Arc::default(),
             world: Arc::downgrade(self),
         }));
@@ -174,7 +180,7 @@ impl World {
 
     pub(super) fn rebalance(&self) {
         self.preempt();
-        if self.total.short() > 0 || self.index.idle() > self.max_idle {
+        if self.total.short() > 0 || self.has_too_many_idle() {
             while self.total.begin_evict() {
                 self.preempt();
                 if !self.evict_oldest(true) {
@@ -182,8 +188,12 @@ impl World {
                     break;
                 }
             }
-            while self.index.idle() > self.max_idle && self.evict_oldest(false) {}
+            while self.has_too_many_idle() && self.evict_oldest(false) {}
         }
+    }
+
+    fn has_too_many_idle(&self) -> bool {
+        self.index.idle() > *self.max_idle.lock()
     }
 
     pub(super) fn evict_oldest(&self, for_line: bool) -> bool {
