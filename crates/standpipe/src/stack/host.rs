@@ -86,7 +86,7 @@ impl HostStack {
             .hooks
             .watch_circuit(&circuit, origin, recorder);
         let layer = CircuitBreakerLayer::shared(circuit).retry_after(AnyRetryAfter);
-        Optional::On(layer.layer(attempt))
+        Optional::On(layer.layer(attempt), origin.clone())
     }
 }
 

@@ -43,7 +43,7 @@ pub type Stack = Metrics<Timeout<Hosts>>;
 /// The circuit of a host, where it has one.
 pub(crate) fn circuit_of(host: &HostService) -> Option<Handle> {
     match host.get_ref().get_ref() {
-        Optional::On(breaker) => Some(breaker.handle()),
+        Optional::On(breaker, _) => Some(breaker.handle()),
         Optional::Off(_) => None,
     }
 }
