@@ -11,6 +11,7 @@ mod origin;
 mod origin_map;
 #[doc(hidden)]
 pub mod queue;
+mod resend;
 #[doc(hidden)]
 pub mod sync;
 
@@ -21,3 +22,4 @@ pub use deadline::Deadline;
 pub use error::{BoxError, Error, ErrorKind, Phase, RequestSent, RetryInfo};
 pub use origin::{Origin, parse_uri};
 pub use origin_map::OriginMap;
+pub use resend::ResendCount;

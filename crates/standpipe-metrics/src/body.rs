@@ -1,10 +1,11 @@
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use standpipe_core::{BoxError, Error};
+use standpipe_core::{BoxError, Error, Unread};
 
 use crate::label::ErrorType;
 use crate::watch::BodyWatch;
@@ -116,5 +117,23 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+/// For a retry that looks into an answer: what is put back is counted when it is read again. A body
+/// that was read to its end has been counted by then.
+impl<B> Unread for MetricsBody<B>
+where
+    B: Unread<Error = Error>,
+{
+    fn unread(mut self, frames: VecDeque<Result<Frame<B::Data>, Error>>) -> Self {
+        if let Some(watch) = &mut self.watch {
+            let data = frames.iter().flatten().filter_map(Frame::data_ref);
+            watch.unsaw(data.map(Buf::remaining).sum());
+        }
+        Self {
+            inner: self.inner.unread(frames),
+            watch: self.watch,
+        }
     }
 }

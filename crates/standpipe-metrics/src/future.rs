@@ -48,6 +48,14 @@ impl<F> ResponseFuture<F> {
             span,
         }
     }
+
+    pub(crate) fn unwatched(inner: F) -> Self {
+        Self {
+            inner,
+            watch: None,
+            span: Span::none(),
+        }
+    }
 }
 
 impl<F, R, E> Future for ResponseFuture<F>
@@ -66,6 +74,9 @@ where
         };
         match polled {
             Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(response)) if this.watch.is_none() => {
+                Poll::Ready(Ok(response.map(|body| MetricsBody::new(body, None))))
+            }
             Poll::Ready(Ok(response)) => {
                 let now = Instant::now();
                 span::answered(this.span, &response);

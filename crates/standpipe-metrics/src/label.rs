@@ -20,11 +20,6 @@ pub(crate) const OTHER: &str = "_OTHER";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UrlTemplate(pub &'static str);
 
-/// How often a request was sent before; put into its extensions by whoever sends it again, it is
-/// `http.request.resend_count` of the attempt's span.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ResendCount(pub u32);
-
 /// `error.type`: the word for why a request failed.
 ///
 /// It is [`ErrorKind::as_str`], `cancelled` where the caller dropped the request, or `_OTHER` for an

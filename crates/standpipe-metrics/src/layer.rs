@@ -15,12 +15,19 @@ use crate::{Metrics, Registry};
 #[derive(Clone, Debug)]
 pub struct MetricsLayer {
     registry: Registry,
+    on: bool,
 }
 
 impl MetricsLayer {
     /// Counts in `registry`, for the host that the request's URL names.
     pub fn new(registry: Registry) -> Self {
-        Self { registry }
+        Self { registry, on: true }
+    }
+
+    /// Whether it counts. Off, its services hand requests on and do no more.
+    #[must_use]
+    pub fn enabled(self, on: bool) -> Self {
+        Self { on, ..self }
     }
 
     /// The registry that it counts in.
@@ -33,7 +40,7 @@ impl<S> Layer<S> for MetricsLayer {
     type Service = Metrics<S>;
 
     fn layer(&self, inner: S) -> Metrics<S> {
-        Metrics::new(inner, Scope::Request, self.registry.clone(), None)
+        Metrics::new(inner, Scope::Request, self.registry.clone(), None, self.on)
     }
 }
 
@@ -47,6 +54,7 @@ impl<S> Layer<S> for MetricsLayer {
 pub struct AttemptMetricsLayer {
     registry: Registry,
     host: Option<HostRecorder>,
+    on: bool,
 }
 
 impl AttemptMetricsLayer {
@@ -55,6 +63,7 @@ impl AttemptMetricsLayer {
         Self {
             registry,
             host: None,
+            on: true,
         }
     }
 
@@ -62,7 +71,17 @@ impl AttemptMetricsLayer {
     /// which saves finding it each time.
     pub fn for_origin(registry: Registry, origin: &Origin) -> Self {
         let host = Some(registry.host(origin));
-        Self { registry, host }
+        Self {
+            registry,
+            host,
+            on: true,
+        }
+    }
+
+    /// Whether it counts and makes spans. Off, its services hand requests on and do no more.
+    #[must_use]
+    pub fn enabled(self, on: bool) -> Self {
+        Self { on, ..self }
     }
 }
 
@@ -75,6 +94,7 @@ impl<S> Layer<S> for AttemptMetricsLayer {
             Scope::Attempt,
             self.registry.clone(),
             self.host.clone(),
+            self.on,
         )
     }
 }

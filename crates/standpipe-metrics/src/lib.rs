@@ -22,7 +22,7 @@ pub use body::MetricsBody;
 pub use facade::{MetricsFacade, SERIES, Series, SeriesKind};
 pub use future::ResponseFuture;
 pub use host::HostRecorder;
-pub use label::{ErrorType, ResendCount, UrlTemplate};
+pub use label::{ErrorType, UrlTemplate};
 pub use layer::{AttemptMetricsLayer, MetricsLayer};
 pub use recorder::{
     BreakerState, ConnectionState, Event, Exchange, HostLabels, HostRecord, Recorder, Scope,
@@ -34,3 +34,5 @@ pub use snapshot::{
     BodyMetrics, BreakerMetrics, ConnectionMetrics, Figures, HostMetrics, Latency, LimiterMetrics,
     PoolMetrics, RequestMetrics, RetryMetrics, StatusMetrics,
 };
+
+pub use standpipe_core::ResendCount;

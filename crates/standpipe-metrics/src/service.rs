@@ -37,6 +37,7 @@ pub struct Metrics<S> {
     scope: Scope,
     registry: Registry,
     host: Option<HostRecorder>,
+    on: bool,
 }
 
 impl<S> Metrics<S> {
@@ -45,12 +46,14 @@ impl<S> Metrics<S> {
         scope: Scope,
         registry: Registry,
         host: Option<HostRecorder>,
+        on: bool,
     ) -> Self {
         Self {
             inner,
             scope,
             registry,
             host,
+            on,
         }
     }
 
@@ -106,6 +109,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        if !self.on {
+            return ResponseFuture::unwatched(self.inner.call(request));
+        }
         let watch = self.watch(&request);
         let span = match self.scope {
             Scope::Request => Span::none(),

@@ -5,7 +5,8 @@ use http::{Method, Request, Response, StatusCode, Version};
 use tracing::field::Empty;
 use tracing::{Level, Span, span};
 
-use crate::label::{ErrorType, OTHER, ResendCount, UrlTemplate};
+use crate::ResendCount;
+use crate::label::{ErrorType, OTHER, UrlTemplate};
 use crate::redact::{Redacted, SecretKeys};
 
 /// The name under which `tracing` filters find it.

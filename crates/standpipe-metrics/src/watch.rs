@@ -131,6 +131,11 @@ impl Drop for Watch {
 }
 
 impl BodyWatch {
+    /// So many bytes were put back, and will be seen again.
+    pub(crate) fn unsaw(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes as u64);
+    }
+
     pub(crate) fn saw(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }

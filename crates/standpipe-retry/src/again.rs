@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request, Response, Uri};
-use standpipe_core::{BoxError, Deadline, Error, Replay, RequestSent};
+use standpipe_core::{BoxError, Deadline, Error, Replay, RequestSent, ResendCount};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -213,6 +213,8 @@ where
             let body = request.body().replay();
             self.copy = body.map(|body| RequestCopy::with(&request, body));
         }
+        let resends = ResendCount(progress.attempts);
+        request.extensions_mut().insert(resends);
         if let Some(hook) = &self.shared.settings.hooks.before_attempt {
             request = match prepared(request, hook, progress.attempts) {
                 Ok(request) => request,

@@ -165,6 +165,10 @@ impl<S> Hosts<S> {
         }
     }
 
+    pub(crate) fn get(&self, origin: &Origin) -> Option<Arc<Host<S>>> {
+        self.map.get_origin(origin)
+    }
+
     pub(crate) fn remove(&self, origin: &Origin) -> bool {
         match self.map.get_origin(origin) {
             Some(host) => self.remove_all(vec![host]) > 0,

@@ -93,6 +93,15 @@ impl<N, S> HostRouter<N, S> {
         hosts.iter().map(|host| pair(host)).collect()
     }
 
+    /// The service of `origin`, where it is known. To look at it is no use that keeps it.
+    pub fn get(&self, origin: &Origin) -> Option<S>
+    where
+        S: Clone,
+    {
+        let host = self.shared.hosts.get(origin)?;
+        Some(host.service.clone())
+    }
+
     /// Forgets `origin`, and says whether it was known.
     ///
     /// Requests in flight end on the service they have; the next one begins anew. Takes time in

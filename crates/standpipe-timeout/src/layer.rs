@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
-use crate::plan::Bound;
+use crate::plan::{Bound, HandedDown};
 use crate::{RequestTimeout, Timeout};
 
 /// Makes [`Timeout`]: a total for the request, a limit on one attempt, or one on the silence of the
@@ -18,7 +18,7 @@ use crate::{RequestTimeout, Timeout};
 #[derive(Clone, Copy, Debug)]
 pub struct TimeoutLayer {
     bound: Bound,
-    handed_down: bool,
+    handed_down: HandedDown,
 }
 
 impl TimeoutLayer {
@@ -26,7 +26,7 @@ impl TimeoutLayer {
     pub fn new(default: RequestTimeout) -> Self {
         Self {
             bound: Bound::Request(default),
-            handed_down: false,
+            handed_down: HandedDown::Nothing,
         }
     }
 
@@ -62,7 +62,7 @@ impl TimeoutLayer {
                 timeout: timeout.into(),
                 body: false,
             },
-            handed_down: false,
+            handed_down: HandedDown::Nothing,
         }
     }
 
@@ -86,7 +86,16 @@ impl TimeoutLayer {
     /// service.
     #[must_use]
     pub fn handed_down(mut self) -> Self {
-        self.handed_down = true;
+        self.handed_down = HandedDown::All;
+        self
+    }
+
+    /// The same up to the response head alone: the inner service holds to the deadline until it has
+    /// answered, and the body is held to it here. An attempt's limit that [includes the
+    /// body](Self::including_body) stays here altogether.
+    #[must_use]
+    pub fn handed_down_to_head(mut self) -> Self {
+        self.handed_down = HandedDown::Head;
         self
     }
 }

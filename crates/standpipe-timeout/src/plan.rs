@@ -20,6 +20,15 @@ pub(crate) enum Bound {
     },
 }
 
+/// Which of its limits a layer leaves to the inner service, which knows deadlines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HandedDown {
+    Nothing,
+    /// The one up to the response head.
+    Head,
+    All,
+}
+
 /// Whose time ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
@@ -53,7 +62,7 @@ pub(crate) struct BodyPlan {
 
 impl Bound {
     /// The limits for `request`, which is given its deadline.
-    pub(crate) fn plan<B: 'static>(self, handed_down: bool, request: &mut Request<B>) -> Plan {
+    pub(crate) fn plan<B: 'static>(self, handed_down: HandedDown, request: &mut Request<B>) -> Plan {
         match self {
             Self::Request(default) => {
                 let chosen = request.extensions().get().copied().unwrap_or(default);
@@ -70,18 +79,18 @@ impl Bound {
 
 fn plan_request<B: 'static>(
     chosen: RequestTimeout,
-    handed_down: bool,
+    handed_down: HandedDown,
     request: &mut Request<B>,
 ) -> Plan {
     let deadline = match chosen.total {
         Some(total) => Some(Deadline::after(total).attach(request)),
         None => Deadline::of(request),
     };
-    let end = deadline.filter(|_| !handed_down).map(Limit::deadline);
+    let end = deadline.map(Limit::deadline);
     Plan {
-        head: end,
+        head: end.filter(|_| handed_down == HandedDown::Nothing),
         body: BodyPlan {
-            end,
+            end: end.filter(|_| handed_down != HandedDown::All),
             idle: chosen.body_idle,
             rename: false,
         },
@@ -91,7 +100,7 @@ fn plan_request<B: 'static>(
 fn plan_attempt<B: 'static>(
     timeout: Duration,
     body: bool,
-    handed_down: bool,
+    handed_down: HandedDown,
     request: &mut Request<B>,
 ) -> Plan {
     let attempt = Deadline::after(timeout);
@@ -102,7 +111,12 @@ fn plan_attempt<B: 'static>(
             clock: Clock::Attempt,
         },
     };
-    if !handed_down {
+    let here = match handed_down {
+        HandedDown::Nothing => true,
+        HandedDown::Head => body,
+        HandedDown::All => false,
+    };
+    if here {
         return Plan {
             head: Some(limit),
             body: BodyPlan {

@@ -4,7 +4,7 @@ use http::{Request, Response};
 use standpipe_core::BoxError;
 use tower_service::Service;
 
-use crate::plan::Bound;
+use crate::plan::{Bound, HandedDown};
 use crate::{ResponseFuture, TimeoutBody};
 
 /// Ends a request, an attempt or a silent response body in time; made by
@@ -31,11 +31,11 @@ use crate::{ResponseFuture, TimeoutBody};
 pub struct Timeout<S> {
     inner: S,
     bound: Bound,
-    handed_down: bool,
+    handed_down: HandedDown,
 }
 
 impl<S> Timeout<S> {
-    pub(crate) fn new(inner: S, bound: Bound, handed_down: bool) -> Self {
+    pub(crate) fn new(inner: S, bound: Bound, handed_down: HandedDown) -> Self {
         Self {
             inner,
             bound,

@@ -8,19 +8,42 @@ mod response;
 mod stack;
 
 pub use builder::PoolBuilder;
-pub use config::{HostConfig, PoolConfig};
-pub use pool::{Pool, PoolFuture};
+pub use config::{HostConfig, PoolConfig, Setting};
+pub use pool::{OriginStats, Pool, PoolFuture, PoolStats};
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
-pub use stack::{DefaultHeaders, DefaultHeadersLayer, HostService, HostStack, Stack};
+pub use stack::{
+    AnyRetryAfter, Attempt, AttemptFuture, AttemptTimeout, DefaultHeaders, DefaultHeadersLayer,
+    Guarded, HostService, HostStack, Hosts, Optional, OptionalFuture, Stack,
+};
 
+pub use standpipe_circuit_breaker::{
+    Cause, CircuitBreakerConfig, Handle as CircuitHandle, SlowCalls, Span, State as CircuitState,
+    Transition, Trip, Window,
+};
 pub use standpipe_core::{
     Body, BoxError, ConnectionFacts, ConnectionInfo, Deadline, Error, ErrorKind, Origin, Phase,
-    RequestSent,
+    RequestSent, ResendCount, RetryInfo,
+};
+pub use standpipe_metrics::{HostMetrics, PoolMetrics, Recorder};
+pub use standpipe_retry::{
+    BudgetPolicy, ExponentialBackoff, GiveUpEvent, GiveUpReason, Jitter, Methods, RetryEvent,
+    RetryPolicy, TooLong,
 };
 pub use standpipe_timeout::RequestTimeout;
-pub use standpipe_transport::{
-    ConnectionStats, Connector, OriginStats, Protocol, TlsConfig, TlsProvider, TransportStats,
-};
+pub use standpipe_transport::{ConnectionStats, Connector, Protocol, TlsConfig, TlsProvider};
+
+/// All of the metrics: what a snapshot is made of, and what a [`Recorder`] is told.
+pub mod metrics {
+    #[cfg(feature = "metrics")]
+    pub use standpipe_metrics::{MetricsFacade, SERIES, Series, SeriesKind};
+
+    pub use standpipe_metrics::{
+        BodyMetrics, BreakerMetrics, BreakerState, ConnectionMetrics, ConnectionState, ErrorType,
+        Event, Exchange, Figures, HostLabels, HostMetrics, HostRecord, Latency, LimiterMetrics,
+        PoolMetrics, Recorder, RequestMetrics, RetryMetrics, SECRET_QUERY_KEYS, Scope,
+        StatusMetrics, UrlTemplate,
+    };
+}
 
 pub use http;

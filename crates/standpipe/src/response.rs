@@ -3,7 +3,7 @@ use std::pin::Pin;
 use bytes::{Bytes, BytesMut};
 use http::{Extensions, HeaderMap, StatusCode, Version};
 use http_body::Body as HttpBody;
-use standpipe_core::{Body, ConnectionInfo, Error, ErrorKind, Phase, RequestSent};
+use standpipe_core::{Body, ConnectionInfo, Error, ErrorKind, Phase, RequestSent, RetryInfo};
 
 /// A response whose body is still to be read.
 ///
@@ -38,6 +38,12 @@ impl Response {
     /// What the layers below left here.
     pub fn extensions(&self) -> &Extensions {
         self.inner.extensions()
+    }
+
+    /// How often the request was sent and how long was waited between; none where the first answer
+    /// is this one, and would not have been tried again.
+    pub fn retry_info(&self) -> Option<RetryInfo> {
+        self.inner.extensions().get().copied()
     }
 
     /// The connection that brought it.

@@ -9,7 +9,8 @@ use http::Request;
 use http_body::Frame;
 use http_body_util::{Empty, Full, StreamBody};
 use standpipe::{
-    Body, Error, Pool, PoolBuilder, PoolConfig, PoolFuture, Protocol, RequestBuilder, Response,
+    Body, CircuitBreakerConfig, Error, Pool, PoolBuilder, PoolConfig, PoolFuture, Protocol,
+    RequestBuilder, Response, Trip,
 };
 use standpipe_test::memory::Network;
 use static_assertions::{assert_impl_all, assert_not_impl_any};
@@ -58,8 +59,13 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!(config.max_retry_delay, secs(30));
     assert!((config.retry_multiplier - 2.0).abs() < f64::EPSILON);
     assert!((config.retry_jitter - 0.1).abs() < f64::EPSILON);
+    let breaker = config.circuit_breaker.unwrap();
+    assert_eq!(breaker.trip, Trip::Consecutive { threshold: 5 });
+    assert_eq!(breaker.reset_period, secs(30));
+    assert_eq!(breaker.half_open_max, 1);
     assert_eq!(config.max_redirects, Some(10));
     assert!(config.metrics);
+    assert_eq!(config.max_hosts_in_metrics, 1_000);
     assert_eq!(config.max_hosts, 10_000);
     assert_eq!(config.host_idle_timeout, Some(secs(3600)));
     assert_eq!(config.max_response_bytes, 64 << 20);
@@ -113,8 +119,10 @@ fn each_setter_sets_the_field_of_its_name() {
     all.max_retry_delay = secs(23);
     all.retry_multiplier = 1.5;
     all.retry_jitter = 0.5;
+    all.circuit_breaker = Some(CircuitBreakerConfig::new().threshold(9));
     all.max_redirects = None;
     all.metrics = false;
+    all.max_hosts_in_metrics = 27;
     all.max_hosts = 24;
     all.host_idle_timeout = Some(secs(25));
     all.max_response_bytes = 26;
@@ -141,8 +149,10 @@ fn each_setter_sets_the_field_of_its_name() {
         .max_retry_delay(secs(23))
         .retry_multiplier(1.5)
         .retry_jitter(0.5)
+        .circuit_breaker(CircuitBreakerConfig::new().threshold(9))
         .max_redirects(None)
         .metrics(false)
+        .max_hosts_in_metrics(27)
         .max_hosts(24)
         .host_idle_timeout(Some(secs(25)))
         .max_response_bytes(26)

@@ -235,7 +235,7 @@ fn a_request_whose_connection_ran_on_a_runtime_that_ended_fails_and_does_not_han
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let servers = Servers::new(protocol);
         let builder = one_connection_on(&servers.network).protocol(protocol);
-        let pool = builder.build().unwrap();
+        let pool = builder.without_retry().build().unwrap();
         let (first, second) = (runtime(), runtime());
         first.block_on(bounded(&pool, URL)).unwrap();
         // The connection is driven by the first runtime alone, which runs here and there.
@@ -363,7 +363,8 @@ async fn the_figures_add_up() {
             pool.get(url).send().await.unwrap().bytes().await.unwrap();
         }
     }
-    let refused = pool.get("http://nobody.test/").send().await.unwrap_err();
+    let unheard = pool.get("http://nobody.test/").no_retry();
+    let refused = unheard.send().await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Connect);
     let stats = pool.stats();
     let by_name: Vec<_> = stats

@@ -153,7 +153,7 @@ async fn an_attempt_has_a_time_of_its_own_by_the_pool_or_by_the_host() {
     let builder = on(&network).attempt_timeout(Some(secs(2)));
     let pool = builder.host("b.test", host).build().unwrap();
     for (url, listener, limit) in [(URL, &listener, 2), ("http://b.test/", &other, 7)] {
-        let (error, after) = timed(pool.get(url).send()).await;
+        let (error, after) = timed(pool.get(url).no_retry().send()).await;
         assert_eq!(after, secs(limit), "{url}");
         assert_eq!(error.kind(), ErrorKind::AttemptTimeout);
         assert_eq!(error.phase(), Some(Phase::Exchange));
@@ -170,7 +170,7 @@ async fn an_attempt_timeout_covers_the_wait_for_a_connection_and_leaves_the_body
     let network = Network::new();
     let listener = network.listen("a.test:80");
     let builder = one_connection_on(&network).attempt_timeout(Some(secs(2)));
-    let pool = builder.build().unwrap();
+    let pool = builder.without_retry().build().unwrap();
     let sending = tokio::spawn(pool.get(URL).send());
     let mut peer = peer(&listener).await;
     peer.read_head().await.unwrap();
@@ -197,14 +197,15 @@ async fn an_attempt_longer_than_what_is_left_of_the_total_ends_by_the_total() {
         (error.kind(), after),
         (ErrorKind::DeadlineExceeded, secs(4))
     );
-    let (error, after) = timed(pool.get(URL).timeout(secs(10)).send()).await;
+    let (error, after) = timed(pool.get(URL).timeout(secs(10)).no_retry().send()).await;
     assert_eq!((error.kind(), after), (ErrorKind::AttemptTimeout, secs(9)));
 }
 
 /// TO-01, TO-06
 #[tokio::test(start_paused = true)]
 async fn the_response_header_timeout_begins_with_the_connection() {
-    let (network, listener, pool) = pool_and_listener(|b| b.response_header_timeout(Some(secs(6))));
+    let (network, listener, pool) =
+        pool_and_listener(|b| b.response_header_timeout(Some(secs(6))).without_retry());
     let hold = network.hold_dials();
     let begun = Instant::now();
     let sent = spawn_get(&pool, URL);
@@ -344,7 +345,7 @@ async fn one_waiter_more_than_may_wait_is_refused_at_once() {
 async fn the_dial_timeout_ends_a_dial_and_the_next_one_begins_anew() {
     let (network, listener, pool) = pool_and_listener(|b| b.dial_timeout(Some(secs(3))));
     let hold = network.hold_dials();
-    let (error, after) = timed(pool.get(URL).send()).await;
+    let (error, after) = timed(pool.get(URL).no_retry().send()).await;
     assert_eq!((error.kind(), after), (ErrorKind::ConnectTimeout, secs(3)));
     assert_eq!(error.phase(), Some(Phase::Dial));
     assert_eq!(error.request_sent(), RequestSent::No);
@@ -365,7 +366,7 @@ async fn the_handshake_timeout_ends_a_handshake_that_the_peer_does_not_answer() 
     let ca = standpipe_test::Ca::new();
     let builder = on(&network).tls_handshake_timeout(Some(secs(4)));
     let pool = builder.tls_config(ca.client_config(&[])).build().unwrap();
-    let (error, after) = timed(pool.get("https://a.test/").send()).await;
+    let (error, after) = timed(pool.get("https://a.test/").no_retry().send()).await;
     assert_eq!((error.kind(), after), (ErrorKind::TlsTimeout, secs(4)));
     assert_eq!(error.phase(), Some(Phase::Dial));
     assert!(error.is_tls() && error.is_timeout());

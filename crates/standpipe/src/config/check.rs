@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use standpipe_core::{Error, ErrorKind, Origin, Phase};
 
-use super::{HostConfig, PoolConfig};
+use super::{HostConfig, PoolConfig, Setting};
 
 impl PoolConfig {
     /// Checks the fields that the layers below do not check themselves.
@@ -32,6 +32,11 @@ impl PoolConfig {
         }
         if self.max_response_bytes == 0 {
             return Err(refused("max_response_bytes", 0, "at least 1"));
+        }
+        if let Some(circuit_breaker) = &self.circuit_breaker {
+            circuit_breaker
+                .check()
+                .map_err(|error| within("circuit_breaker", &error))?;
         }
         if !(0.0..=1.0).contains(&self.retry_jitter) {
             return Err(refused("retry_jitter", self.retry_jitter, "from 0 to 1"));
@@ -101,6 +106,12 @@ impl HostConfig {
             let field = format!("attempt_timeout of host {host}");
             return Err(refused(&field, "0s", "more than zero"));
         }
+        if let Setting::Set(circuit_breaker) = &self.circuit_breaker {
+            let field = format!("circuit_breaker of host {host}");
+            circuit_breaker
+                .check()
+                .map_err(|error| within(&field, &error))?;
+        }
         Ok(())
     }
 }
@@ -135,4 +146,14 @@ pub(crate) fn refused(field: &str, value: impl std::fmt::Display, allowed: &str)
     Error::new(ErrorKind::Config)
         .with_phase(Phase::Check)
         .with_message(format!("{field} is {value}, but must be {allowed}"))
+}
+
+/// A refusal of a part of `field`, by the layer whose settings these are.
+fn within(field: &str, refusal: &Error) -> Error {
+    let text = refusal.to_string();
+    // What stands before is the name of the kind, which this error has too.
+    let what = text.split_once(": ").map_or(&*text, |(_, what)| what);
+    Error::new(ErrorKind::Config)
+        .with_phase(Phase::Check)
+        .with_message(format!("{field}: {what}"))
 }

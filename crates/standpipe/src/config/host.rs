@@ -1,6 +1,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use standpipe_circuit_breaker::CircuitBreakerConfig;
+use standpipe_retry::RetryPolicy;
+
+use super::Setting;
+
 /// Settings of one host, on top of the pool's.
 ///
 /// ```
@@ -23,6 +28,10 @@ pub struct HostConfig {
     pub default_headers: Vec<(String, String)>,
     /// In place of the pool's attempt timeout.
     pub attempt_timeout: Option<Duration>,
+    /// In place of the pool's retry settings, all of them.
+    pub retry: Option<RetryPolicy>,
+    /// In place of the pool's circuit breaker.
+    pub circuit_breaker: Setting<CircuitBreakerConfig>,
 }
 
 impl HostConfig {
@@ -45,6 +54,34 @@ impl HostConfig {
         self.attempt_timeout = Some(timeout);
         self
     }
+
+    /// Sets what is retried for this host, how often and when, in place of all that the pool says
+    /// of retries.
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = Some(policy);
+        self
+    }
+
+    /// One attempt and no more, for each request to this host.
+    #[must_use]
+    pub fn no_retry(self) -> Self {
+        self.retry(RetryPolicy::none().budget(None))
+    }
+
+    /// Sets the circuit breaker of this host's origins.
+    #[must_use]
+    pub fn circuit_breaker(mut self, config: CircuitBreakerConfig) -> Self {
+        self.circuit_breaker = Setting::Set(config);
+        self
+    }
+
+    /// No circuit breaker for this host.
+    #[must_use]
+    pub fn no_circuit_breaker(mut self) -> Self {
+        self.circuit_breaker = Setting::Off;
+        self
+    }
 }
 
 /// Names the default headers without their values: they may be secrets.
@@ -54,6 +91,8 @@ impl fmt::Debug for HostConfig {
         f.debug_struct("HostConfig")
             .field("default_headers", &names)
             .field("attempt_timeout", &self.attempt_timeout)
+            .field("retry", &self.retry)
+            .field("circuit_breaker", &self.circuit_breaker)
             .finish()
     }
 }

@@ -3,12 +3,15 @@
 pub(crate) mod check;
 mod host;
 mod presets;
+mod setting;
 
 use std::time::Duration;
 
+use standpipe_circuit_breaker::CircuitBreakerConfig;
 use standpipe_transport::Protocol;
 
 pub use host::HostConfig;
+pub use setting::Setting;
 
 /// The settings of a [`Pool`](crate::Pool). Each field has its default at its documentation;
 /// [`shared`](PoolConfig::shared) is another preset.
@@ -59,23 +62,27 @@ pub struct PoolConfig {
     pub attempt_timeout: Option<Duration>,
     /// How long the whole may take: queueing, all attempts and the response body. Default 120 s.
     pub request_timeout: Option<Duration>,
-    /// How often a failed request is tried again. Default 3. Takes effect with the retry layer.
+    /// How often a failed request is tried again. Default 3.
     pub max_retries: u32,
-    /// The wait before the first retry. Default 1 s. Takes effect with the retry layer.
+    /// The wait before the first retry, where the server asks for none. Default 1 s.
     pub initial_retry_delay: Duration,
-    /// The longest wait between retries. Default 30 s. Takes effect with the retry layer.
+    /// The longest wait between retries, where the server asks for none. Default 30 s.
     pub max_retry_delay: Duration,
-    /// By how much the wait grows from retry to retry. Default 2.0. Takes effect with the retry
-    /// layer.
+    /// By how much the wait grows from retry to retry. Default 2.0.
     pub retry_multiplier: f64,
-    /// The share of a wait that is drawn at random on top of it, from 0 to 1. Default 0.1. Takes
-    /// effect with the retry layer.
+    /// The share of a wait that is drawn at random on top of it, from 0 to 1. Default 0.1.
     pub retry_jitter: f64,
+    /// The circuit breaker that each origin has one of; `None` for none. Default: opens after 5
+    /// failures in a row, for 30 s, and then lets one request through to try. Where its
+    /// `probe_timeout` is shorter than an attempt may take, it is made longer than that.
+    pub circuit_breaker: Option<CircuitBreakerConfig>,
     /// How many redirects are followed; `None` follows none. Default 10. Takes effect with the
     /// redirect layer.
     pub max_redirects: Option<u32>,
-    /// Whether requests are measured. Default true. Takes effect with the metrics layer.
+    /// Whether requests are measured, and have `tracing` spans. Default true.
     pub metrics: bool,
+    /// Hosts that are measured one by one; any further one counts as `_OTHER`. Default 1,000.
+    pub max_hosts_in_metrics: usize,
     /// Hosts whose stacks are kept; beyond it the least recently used idle one goes. Default
     /// 10,000.
     pub max_hosts: usize,

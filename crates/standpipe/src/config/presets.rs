@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use standpipe_circuit_breaker::CircuitBreakerConfig;
 use standpipe_transport::Protocol;
 
 use super::PoolConfig;
@@ -27,8 +28,10 @@ impl Default for PoolConfig {
             max_retry_delay: Duration::from_secs(30),
             retry_multiplier: 2.0,
             retry_jitter: 0.1,
+            circuit_breaker: Some(CircuitBreakerConfig::new()),
             max_redirects: Some(10),
             metrics: true,
+            max_hosts_in_metrics: 1_000,
             max_hosts: 10_000,
             host_idle_timeout: Some(Duration::from_secs(60 * 60)),
             max_response_bytes: 64 * 1024 * 1024,

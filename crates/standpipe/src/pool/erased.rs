@@ -8,6 +8,7 @@ use http::{Request, Response};
 use http_body::Body as _;
 use standpipe_core::oneshot::Oneshot;
 use standpipe_core::{Body, Error};
+use standpipe_metrics::MetricsBody;
 use standpipe_timeout::TimeoutBody;
 
 use crate::stack::Stack;
@@ -18,7 +19,7 @@ pub(super) trait Erased: Send + Sync {
     fn call(&self, request: Request<Body>) -> BoxFuture;
 }
 
-type StackBody = TimeoutBody<TimeoutBody<Body>>;
+type StackBody = MetricsBody<TimeoutBody<MetricsBody<Body>>>;
 
 impl Erased for Stack {
     fn call(&self, request: Request<Body>) -> BoxFuture {
@@ -47,11 +48,15 @@ impl Future for Calling {
     }
 }
 
-/// A body that is there already needs no clock and no box.
+/// A body that is there already needs no clock, no count and no box.
 fn erase_body(body: StackBody) -> Body {
-    let inner = body.get_ref().get_ref();
-    if inner.is_buffered() || inner.is_end_stream() {
-        return body.into_inner().into_inner();
+    let inner = body.get_ref().get_ref().get_ref();
+    let arrived = match inner.as_bytes() {
+        Some(bytes) => Some(bytes.len() as u64),
+        None => inner.is_end_stream().then_some(0),
+    };
+    if let Some(bytes) = arrived {
+        return body.into_arrived(bytes).into_inner().into_arrived(bytes);
     }
     let connection = inner.connection_info().cloned();
     let mut erased = Body::new(body);

@@ -2,6 +2,8 @@
 
 mod erased;
 mod future;
+mod metrics;
+mod stats;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,17 +11,20 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
+use standpipe_circuit_breaker::Handle;
 use standpipe_core::{Body, BoxError, Error, Origin};
-use standpipe_transport::{Transport, TransportStats};
+use standpipe_metrics::{HostMetrics, PoolMetrics, Registry};
+use standpipe_transport::Transport;
 use tower_service::Service;
 
-use crate::stack::Stack;
+use crate::stack::{Hosts, Stack, circuit_of};
 use crate::{IntoUri, PoolBuilder, PoolConfig, RequestBuilder};
 use erased::{BoxFuture, Erased};
 pub use future::PoolFuture;
+pub use stats::{OriginStats, PoolStats};
 
-/// An HTTP client: a bounded connection pool with per-host routing and timeouts, put together and
-/// boxed once.
+/// An HTTP client: a bounded connection pool with per-host routing, retries, circuit breakers,
+/// timeouts and metrics, put together and boxed once.
 ///
 /// It is also a tower service over any request body: see its [`Service`] implementation.
 ///
@@ -41,8 +46,15 @@ pub struct Pool {
 
 struct Inner {
     service: Box<dyn Erased>,
-    transport: Transport,
-    config: PoolConfig,
+    parts: Parts,
+}
+
+/// What a pool looks at beside its stack.
+pub(crate) struct Parts {
+    pub(crate) hosts: Hosts,
+    pub(crate) transport: Transport,
+    pub(crate) registry: Registry,
+    pub(crate) config: PoolConfig,
 }
 
 impl Default for Pool {
@@ -66,12 +78,11 @@ impl Pool {
         PoolBuilder::default()
     }
 
-    pub(crate) fn of(stack: Stack, transport: Transport, config: PoolConfig) -> Self {
+    pub(crate) fn of(stack: Stack, parts: Parts) -> Self {
         Self {
             inner: Arc::new(Inner {
                 service: Box::new(stack),
-                transport,
-                config,
+                parts,
             }),
         }
     }
@@ -108,24 +119,51 @@ impl Pool {
         PoolFuture::new(self.call_erased(Body::for_request(request)))
     }
 
-    /// The settings in force.
+    /// The settings in force. A policy given to [`PoolBuilder::retry`] goes before those of the
+    /// retries here.
     pub fn config(&self) -> &PoolConfig {
-        &self.inner.config
+        &self.inner.parts.config
     }
 
-    /// What the connection pool holds and has done.
-    pub fn stats(&self) -> TransportStats {
-        self.inner.transport.stats()
+    /// What the pool holds at this moment: its connections, and the state of its circuits.
+    pub fn stats(&self) -> PoolStats {
+        let parts = &self.inner.parts;
+        PoolStats::of(parts.transport.stats(), &parts.hosts)
+    }
+
+    /// What the pool has done so far, over all hosts. Where [metrics are
+    /// off](PoolConfig::metrics), connections alone are counted.
+    pub fn metrics(&self) -> PoolMetrics {
+        let parts = &self.inner.parts;
+        metrics::of_pool(&parts.registry, &parts.transport)
+    }
+
+    /// The same of one host: `"api.example.com"` for all its schemes and ports together, a URL for
+    /// one origin, `"_OTHER"` for the hosts beyond
+    /// [`max_hosts_in_metrics`](PoolConfig::max_hosts_in_metrics). None where nothing is known of
+    /// it.
+    pub fn host_metrics(&self, host: &str) -> Option<HostMetrics> {
+        let parts = &self.inner.parts;
+        metrics::of_host(&parts.registry, &parts.transport, host)
+    }
+
+    /// The circuit of `origin`, to look at, to wait for and to change by hand. None before the
+    /// first request to the origin, where it has no breaker, and once the origin was not used for
+    /// [`host_idle_timeout`](PoolConfig::host_idle_timeout): then its next request begins with a
+    /// new circuit.
+    pub fn circuit_breaker(&self, origin: &Origin) -> Option<Handle> {
+        let host = self.inner.parts.hosts.get(origin)?;
+        circuit_of(&host)
     }
 
     /// Closes all idle connections.
     pub fn close_idle(&self) {
-        self.inner.transport.close_idle();
+        self.inner.parts.transport.close_idle();
     }
 
     /// Closes the idle connections to `origin`.
     pub fn close_idle_of(&self, origin: &Origin) {
-        self.inner.transport.close_idle_of(origin);
+        self.inner.parts.transport.close_idle_of(origin);
     }
 
     fn call_erased(&self, request: Request<Body>) -> BoxFuture {
@@ -155,7 +193,7 @@ where
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
-            .field("config", &self.inner.config)
+            .field("config", &self.inner.parts.config)
             .finish_non_exhaustive()
     }
 }

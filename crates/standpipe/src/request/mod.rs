@@ -1,18 +1,24 @@
 //! A request being put together.
 
 mod into_uri;
+mod wish;
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 use standpipe_core::{Body, Error, ErrorKind, Origin, Phase};
+use standpipe_retry::{RetryEvent, RetryPolicy};
 use standpipe_timeout::RequestTimeout;
 
 pub use into_uri::IntoUri;
+use wish::Wish;
 
 use crate::{Pool, Response};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request being put together; made by [`Pool::get`] and its kin.
 ///
@@ -23,6 +29,8 @@ use crate::{Pool, Response};
 pub struct RequestBuilder {
     pool: Pool,
     request: Result<Request<Body>, Error>,
+    /// None for nearly all, so that these pay for a pointer.
+    wish: Option<Box<Wish>>,
 }
 
 impl RequestBuilder {
@@ -33,7 +41,11 @@ impl RequestBuilder {
             *request.uri_mut() = uri;
             request
         });
-        Self { pool, request }
+        Self {
+            pool,
+            request,
+            wish: None,
+        }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Request<Body>) -> Result<(), Error>) -> Self {
@@ -118,6 +130,54 @@ impl RequestBuilder {
             request
                 .extensions_mut()
                 .insert(RequestTimeout::total(timeout));
+            Ok(())
+        })
+    }
+
+    /// One attempt and no more.
+    pub fn no_retry(self) -> Self {
+        self.wishing(|wish| wish.off = true)
+    }
+
+    /// What is retried, how often and when, in place of what the pool and the host say. The budget
+    /// stays the host's.
+    pub fn retry_policy(self, policy: RetryPolicy) -> Self {
+        self.wishing(|wish| {
+            wish.off = false;
+            wish.policy = Some(policy);
+        })
+    }
+
+    /// Shows each retry of this request to `hook` before it waits, after the pool's own hook.
+    pub fn on_retry(self, hook: impl Fn(&RetryEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.wishing(|wish| wish.on_retry = Some(Arc::new(hook)))
+    }
+
+    /// Sets `Idempotency-Key`, the same on each attempt: the request is then sent again where it may
+    /// have arrived, whatever its method, since the server knows it by the key.
+    ///
+    /// The header is a structured field, so servers that hold to
+    /// draft-ietf-httpapi-idempotency-key-header want the key in double quotes; many take any text.
+    pub fn idempotency_key<V>(self, key: V) -> Self
+    where
+        V: TryInto<HeaderValue>,
+    {
+        self.with(|request| {
+            let key = key
+                .try_into()
+                .map_err(|_| invalid("the idempotency key has characters that may not be sent"))?;
+            request.headers_mut().insert(IDEMPOTENCY_KEY, key);
+            Ok(())
+        })
+    }
+
+    fn wishing(mut self, change: impl FnOnce(&mut Wish)) -> Self {
+        let mut wish = self.wish.take().unwrap_or_default();
+        change(&mut wish);
+        let extension = wish.extension();
+        self.wish = Some(wish);
+        self.with(|request| {
+            request.extensions_mut().insert(extension);
             Ok(())
         })
     }

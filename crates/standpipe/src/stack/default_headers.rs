@@ -39,6 +39,13 @@ pub struct DefaultHeaders<S> {
     headers: Option<Arc<HeaderMap>>,
 }
 
+impl<S> DefaultHeaders<S> {
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
 impl<S, B> Service<Request<B>> for DefaultHeaders<S>
 where
     S: Service<Request<B>>,
