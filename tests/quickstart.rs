@@ -28,6 +28,22 @@ fn quickstart_answers_every_request_and_lists_every_host() {
         table.contains("\n360 requests answered by 6 hosts in "),
         "{text}"
     );
+    for line in [
+        "  200 OK after 3 attempts",
+        "  the circuit is open",
+        "  5 requests failed, 20 were refused at once; the server saw 5",
+        "  the circuit is half_open",
+        "  the circuit is closed",
+        "  25 of 25 requests answered, and the circuit stays closed",
+    ] {
+        assert!(table.lines().any(|has| has == line), "{line:?} in {text}");
+    }
+    assert_eq!(
+        table
+            .matches("  503 Service Unavailable: again in 0.")
+            .count(),
+        2
+    );
     assert!(
         output.stderr.is_empty(),
         "a progress bar without a terminal: {text}"

@@ -5,9 +5,12 @@
 //! cargo run --example quickstart -- URL...    against these URLs
 //! ```
 //!
+//! Without a URL it then shows a server that fails at first, and one that fails for a while.
+//!
 //! It exits non-zero when a request fails for good.
 
 mod load;
+mod scenes;
 mod servers;
 mod table;
 
@@ -47,7 +50,12 @@ async fn against_own_servers() -> Result<bool, Box<dyn Error>> {
     let targets = load::by_origin(&servers.urls())?;
     // All defaults, but for the authority that has signed for the servers above.
     let pool = Pool::builder().tls(servers.tls()).build()?;
-    Ok(run(&pool, &targets).await)
+    let all_answered = run(&pool, &targets).await;
+
+    println!();
+    println!("{}", scenes::fails_at_first().await?);
+    println!("{}", scenes::dies_and_comes_back().await?);
+    Ok(all_answered)
 }
 
 async fn against_urls(urls: &[String]) -> Result<bool, Box<dyn Error>> {
