@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
 use standpipe::metrics::{MetricsFacade, SERIES, SeriesKind};
-use standpipe::{BoxError, Pool};
+use standpipe::{BoxError, Error, Pool, RequestBuilder};
 use standpipe_test::Server;
 use tokio::net::TcpListener;
 
@@ -67,20 +67,19 @@ fn recorder() -> Result<PrometheusRecorder, BuildError> {
 async fn send(pool: &Pool, base: &str) -> usize {
     for _ in 0..ROUNDS {
         for path in ["/", "/missing", "/flaky"] {
-            let _answer = read(pool, &format!("{base}{path}")).await;
+            let _answer = read(pool.get(format!("{base}{path}"))).await;
         }
-        let _answer = pool.post(format!("{base}/")).body("some data").send().await;
-        let never = format!("{base}/never");
-        let impatient = read(pool, &never);
+        let _answer = read(pool.post(format!("{base}/")).body("some data")).await;
+        let impatient = read(pool.get(format!("{base}/never")));
         let _gone = tokio::time::timeout(Duration::from_millis(5), impatient).await;
         // Nobody listens there: after five failures the circuit is open.
-        let _refused = read(pool, "http://127.0.0.1:1/").await;
+        let _refused = read(pool.get("http://127.0.0.1:1/")).await;
     }
     6 * ROUNDS
 }
 
-async fn read(pool: &Pool, url: &str) -> Result<Bytes, standpipe::Error> {
-    pool.get(url).send().await?.bytes().await
+async fn read(request: RequestBuilder) -> Result<Bytes, Error> {
+    request.send().await?.bytes().await
 }
 
 /// Every other answer to `/flaky` is a 503, and `/never` has none.

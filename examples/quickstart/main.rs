@@ -14,13 +14,15 @@ mod scenes;
 mod servers;
 mod table;
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use standpipe::Pool;
+use standpipe::{Origin, Pool, PoolBuilder};
 use tokio::time::Instant;
 
 use load::{HostReport, Target};
@@ -49,8 +51,11 @@ async fn against_own_servers() -> Result<bool, Box<dyn Error>> {
     println!("{servers}");
     let targets = load::by_origin(&servers.urls())?;
     // All defaults, but for the authority that has signed for the servers above.
-    let pool = Pool::builder().tls(servers.tls()).build()?;
-    let all_answered = run(&pool, &targets).await;
+    let causes = Causes::default();
+    let pool = causes
+        .noted_by(Pool::builder().tls(servers.tls()))
+        .build()?;
+    let all_answered = run(&pool, &targets, &causes).await;
 
     println!();
     println!("{}", scenes::fails_at_first().await?);
@@ -60,11 +65,35 @@ async fn against_own_servers() -> Result<bool, Box<dyn Error>> {
 
 async fn against_urls(urls: &[String]) -> Result<bool, Box<dyn Error>> {
     let targets = load::by_origin(urls)?;
-    Ok(run(&Pool::new(), &targets).await)
+    let causes = Causes::default();
+    let pool = causes.noted_by(Pool::builder()).build()?;
+    Ok(run(&pool, &targets, &causes).await)
+}
+
+/// What first went wrong with each host: a request that ends because a circuit is open does not tell
+/// what opened it.
+#[derive(Clone, Default)]
+struct Causes(Arc<Mutex<HashMap<Origin, standpipe::Error>>>);
+
+impl Causes {
+    fn noted_by(&self, pool: PoolBuilder) -> PoolBuilder {
+        let Self(causes) = self.clone();
+        pool.on_retry(move |retry| {
+            if let (Some(origin), Some(error)) = (retry.origin(), retry.error())
+                && let Ok(mut causes) = causes.lock()
+            {
+                causes.entry(origin).or_insert_with(|| error.clone());
+            }
+        })
+    }
+
+    fn of(&self, origin: &Origin) -> Option<standpipe::Error> {
+        self.0.lock().ok()?.get(origin).cloned()
+    }
 }
 
 /// Sends it all and prints the table; says whether every request was answered.
-async fn run(pool: &Pool, targets: &[Target]) -> bool {
+async fn run(pool: &Pool, targets: &[Target], causes: &Causes) -> bool {
     let bar = progress_bar(load::total(targets));
     let begin = Instant::now();
     let reports = load::send_all(pool, targets, &bar).await;
@@ -79,6 +108,12 @@ async fn run(pool: &Pool, targets: &[Target]) -> bool {
             let failed = requests(report.failed);
             eprintln!("error: {failed} to {} failed", report.origin);
             eprintln!("  the first: {}", with_causes(error));
+            if let Some(cause) = causes
+                .of(&report.origin)
+                .filter(|_| error.is_circuit_open())
+            {
+                eprintln!("  before it: {}", with_causes(&cause));
+            }
         }
     }
     reports.iter().all(|report| report.failed == 0)
