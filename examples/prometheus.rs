@@ -89,7 +89,7 @@ async fn answer(asked: Arc<AtomicUsize>, request: Request<Incoming>) -> Response
     let mut response = Response::new(Full::from("hello"));
     *response.status_mut() = match head.uri.path() {
         "/missing" => StatusCode::NOT_FOUND,
-        "/flaky" if asked.fetch_add(1, Ordering::Relaxed) % 2 == 0 => {
+        "/flaky" if asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         "/never" => std::future::pending().await,

@@ -14,11 +14,10 @@ mod scenes;
 mod servers;
 mod table;
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -51,10 +50,8 @@ async fn against_own_servers() -> Result<bool, Box<dyn Error>> {
     println!("{servers}");
     let targets = load::by_origin(&servers.urls())?;
     // All defaults, but for the authority that has signed for the servers above.
-    let causes = Causes::default();
-    let pool = causes
-        .noted_by(Pool::builder().tls(servers.tls()))
-        .build()?;
+    let (pool, causes) = note_causes(Pool::builder().tls(servers.tls()));
+    let pool = pool.build()?;
     let all_answered = run(&pool, &targets, &causes).await;
 
     println!();
@@ -65,31 +62,23 @@ async fn against_own_servers() -> Result<bool, Box<dyn Error>> {
 
 async fn against_urls(urls: &[String]) -> Result<bool, Box<dyn Error>> {
     let targets = load::by_origin(urls)?;
-    let causes = Causes::default();
-    let pool = causes.noted_by(Pool::builder()).build()?;
+    let (pool, causes) = note_causes(Pool::builder());
+    let pool = pool.build()?;
     Ok(run(&pool, &targets, &causes).await)
 }
 
-/// What first went wrong with each host: a request that ends because a circuit is open does not tell
-/// what opened it.
-#[derive(Clone, Default)]
-struct Causes(Arc<Mutex<HashMap<Origin, standpipe::Error>>>);
+/// What went wrong before a retry: a request that ends because a circuit is open does not tell what
+/// opened it.
+type Causes = Receiver<(Origin, standpipe::Error)>;
 
-impl Causes {
-    fn noted_by(&self, pool: PoolBuilder) -> PoolBuilder {
-        let Self(causes) = self.clone();
-        pool.on_retry(move |retry| {
-            if let (Some(origin), Some(error)) = (retry.origin(), retry.error())
-                && let Ok(mut causes) = causes.lock()
-            {
-                causes.entry(origin).or_insert_with(|| error.clone());
-            }
-        })
-    }
-
-    fn of(&self, origin: &Origin) -> Option<standpipe::Error> {
-        self.0.lock().ok()?.get(origin).cloned()
-    }
+fn note_causes(pool: PoolBuilder) -> (PoolBuilder, Causes) {
+    let (note, causes) = mpsc::channel();
+    let pool = pool.on_retry(move |retry| {
+        if let (Some(origin), Some(error)) = (retry.origin(), retry.error()) {
+            let _ = note.send((origin, error.clone()));
+        }
+    });
+    (pool, causes)
 }
 
 /// Sends it all and prints the table; says whether every request was answered.
@@ -100,6 +89,7 @@ async fn run(pool: &Pool, targets: &[Target], causes: &Causes) -> bool {
     let took = begin.elapsed();
     bar.finish_and_clear();
 
+    let causes: Vec<_> = causes.try_iter().collect();
     let stats = pool.stats();
     println!("{}", table::of(&reports, &stats));
     println!("{}", summary(&reports, stats.total.created, took));
@@ -108,11 +98,9 @@ async fn run(pool: &Pool, targets: &[Target], causes: &Causes) -> bool {
             let failed = requests(report.failed);
             eprintln!("error: {failed} to {} failed", report.origin);
             eprintln!("  the first: {}", with_causes(error));
-            if let Some(cause) = causes
-                .of(&report.origin)
-                .filter(|_| error.is_circuit_open())
-            {
-                eprintln!("  before it: {}", with_causes(&cause));
+            let cause = causes.iter().find(|(origin, _)| *origin == report.origin);
+            if let Some((_, cause)) = cause.filter(|_| error.is_circuit_open()) {
+                eprintln!("  before it: {}", with_causes(cause));
             }
         }
     }
