@@ -28,6 +28,11 @@ fn quickstart_answers_every_request_and_lists_every_host() {
         table.contains("\n360 requests answered by 6 hosts in "),
         "{text}"
     );
+    // Its last part stands in the README, but for the times.
+    let readme = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+    let shown = after_table(&readme);
+    let shown = shown.split("\n```").next().unwrap();
+    assert_eq!(after_table(&text).trim_end(), shown, "{text}");
     assert!(
         output.stderr.is_empty(),
         "a progress bar without a terminal: {text}"
@@ -67,17 +72,34 @@ fn quickstart_refuses_a_text_that_is_no_url() {
 fn each_rust_snippet_of_the_readme_is_part_of_an_example() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = read(&root.join("README.md"));
-    let examples = ["pool.rs", "one_layer.rs", "swap_transport.rs"]
-        .map(|name| unindented(&read(&root.join("examples").join(name))));
+    let examples = [
+        "pool.rs",
+        "one_layer.rs",
+        "prometheus.rs",
+        "swap_transport.rs",
+    ]
+    .map(|name| unindented(&read(&root.join("examples").join(name))));
 
     let blocks = readme.split("```rust\n").skip(1);
     let snippets: Vec<_> = blocks.filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(snippets.len(), 3);
+    assert_eq!(snippets.len(), 4);
     for snippet in snippets {
         let snippet = unindented(snippet);
         let found = examples.iter().any(|example| example.contains(&snippet));
         assert!(found, "in no example:\n{snippet}");
     }
+}
+
+/// What comes after the table, without how long it took.
+fn after_table(text: &str) -> String {
+    let (_, rest) = text.split_once("\na server that is not ready").unwrap();
+    let lines = rest
+        .lines()
+        .map(|line| match line.split_once(" again in ") {
+            Some((before, _)) => before,
+            None => line,
+        });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn quickstart(arguments: &[&str]) -> Output {

@@ -5,19 +5,23 @@
 //! cargo run --example quickstart -- URL...    against these URLs
 //! ```
 //!
+//! Without a URL it then shows a server that fails at first, and one that fails for a while.
+//!
 //! It exits non-zero when a request fails for good.
 
 mod load;
+mod scenes;
 mod servers;
 mod table;
 
 use std::error::Error;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use standpipe::Pool;
+use standpipe::{Origin, Pool, PoolBuilder};
 use tokio::time::Instant;
 
 use load::{HostReport, Target};
@@ -46,23 +50,46 @@ async fn against_own_servers() -> Result<bool, Box<dyn Error>> {
     println!("{servers}");
     let targets = load::by_origin(&servers.urls())?;
     // All defaults, but for the authority that has signed for the servers above.
-    let pool = Pool::builder().tls(servers.tls()).build()?;
-    Ok(run(&pool, &targets).await)
+    let (pool, causes) = note_causes(Pool::builder().tls(servers.tls()));
+    let pool = pool.build()?;
+    let all_answered = run(&pool, &targets, &causes).await;
+
+    println!();
+    println!("{}", scenes::fails_at_first().await?);
+    println!("{}", scenes::dies_and_comes_back().await?);
+    Ok(all_answered)
 }
 
 async fn against_urls(urls: &[String]) -> Result<bool, Box<dyn Error>> {
     let targets = load::by_origin(urls)?;
-    Ok(run(&Pool::new(), &targets).await)
+    let (pool, causes) = note_causes(Pool::builder());
+    let pool = pool.build()?;
+    Ok(run(&pool, &targets, &causes).await)
+}
+
+/// What went wrong before a retry: a request that ends because a circuit is open does not tell what
+/// opened it.
+type Causes = Receiver<(Origin, standpipe::Error)>;
+
+fn note_causes(pool: PoolBuilder) -> (PoolBuilder, Causes) {
+    let (note, causes) = mpsc::channel();
+    let pool = pool.on_retry(move |retry| {
+        if let (Some(origin), Some(error)) = (retry.origin(), retry.error()) {
+            let _ = note.send((origin, error.clone()));
+        }
+    });
+    (pool, causes)
 }
 
 /// Sends it all and prints the table; says whether every request was answered.
-async fn run(pool: &Pool, targets: &[Target]) -> bool {
+async fn run(pool: &Pool, targets: &[Target], causes: &Causes) -> bool {
     let bar = progress_bar(load::total(targets));
     let begin = Instant::now();
     let reports = load::send_all(pool, targets, &bar).await;
     let took = begin.elapsed();
     bar.finish_and_clear();
 
+    let causes: Vec<_> = causes.try_iter().collect();
     let stats = pool.stats();
     println!("{}", table::of(&reports, &stats));
     println!("{}", summary(&reports, stats.total.created, took));
@@ -71,6 +98,10 @@ async fn run(pool: &Pool, targets: &[Target]) -> bool {
             let failed = requests(report.failed);
             eprintln!("error: {failed} to {} failed", report.origin);
             eprintln!("  the first: {}", with_causes(error));
+            let cause = causes.iter().find(|(origin, _)| *origin == report.origin);
+            if let Some((_, cause)) = cause.filter(|_| error.is_circuit_open()) {
+                eprintln!("  before it: {}", with_causes(cause));
+            }
         }
     }
     reports.iter().all(|report| report.failed == 0)

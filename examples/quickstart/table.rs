@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use standpipe::http::Version;
-use standpipe::{ConnectionStats, Origin, TransportStats};
+use standpipe::{ConnectionStats, Origin, PoolStats};
 
 use crate::load::HostReport;
 
@@ -14,7 +14,7 @@ const HEAD: [&str; COLUMNS] = [
 /// The columns from here on hold numbers, and are aligned to the right.
 const FIRST_NUMBER: usize = 3;
 
-pub(crate) fn of(reports: &[HostReport], stats: &TransportStats) -> String {
+pub(crate) fn of(reports: &[HostReport], stats: &PoolStats) -> String {
     let rows: Vec<_> = reports.iter().map(|report| row(report, stats)).collect();
     let head = HEAD.map(String::from);
     let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
@@ -27,7 +27,7 @@ pub(crate) fn of(reports: &[HostReport], stats: &TransportStats) -> String {
     lines.join("\n") + "\n"
 }
 
-fn row(report: &HostReport, stats: &TransportStats) -> [String; COLUMNS] {
+fn row(report: &HostReport, stats: &PoolStats) -> [String; COLUMNS] {
     let connections = connections(&report.origin, stats);
     let mut latencies = report.latencies.clone();
     latencies.sort_unstable();
@@ -43,7 +43,7 @@ fn row(report: &HostReport, stats: &TransportStats) -> [String; COLUMNS] {
     ]
 }
 
-fn connections(origin: &Origin, stats: &TransportStats) -> ConnectionStats {
+fn connections(origin: &Origin, stats: &PoolStats) -> ConnectionStats {
     let mut all = stats.origins.iter();
     let found = all.find(|known| known.origin == *origin);
     found.map_or_else(Default::default, |known| known.connections)

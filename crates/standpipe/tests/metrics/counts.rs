@@ -24,7 +24,7 @@ fn server(network: &Network, address: &str, gate: &Gate) -> Server {
                 let status = match request.uri().path() {
                     "/missing" => 404,
                     "/broken" => 500,
-                    "/once" if failed.fetch_add(1, Ordering::Relaxed) % 2 == 0 => 503,
+                    "/once" if failed.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => 503,
                     "/held" => {
                         gate.wait().await;
                         200

@@ -1,9 +1,10 @@
 //! Who is told, and what is off.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use standpipe::metrics::{Event, HostLabels, HostRecord};
 use standpipe::{CircuitBreakerConfig, Recorder, RetryPolicy};
+use standpipe_core::sync::Mutex;
 use standpipe_test::memory::Network;
 
 use crate::support::{URL, echo_on, on};
@@ -24,7 +25,7 @@ impl HostRecord for TellHost {
     fn record(&self, event: &Event<'_>) {
         let word = format!("{event:?}");
         let word = word.split([' ', '(', '{']).next().unwrap_or_default();
-        self.0.lock().unwrap().push(format!("{} {word}", self.1));
+        self.0.lock().push(format!("{} {word}", self.1));
     }
 }
 
@@ -39,7 +40,7 @@ async fn a_recorder_is_told_of_requests_retries_and_circuits() {
         .build()
         .unwrap();
     pool.get(URL).send().await.unwrap_err();
-    let told = words.lock().unwrap().clone();
+    let told = words.lock().clone();
     let expected = [
         "Started",
         "Started",
@@ -73,7 +74,7 @@ async fn without_metrics_nothing_is_counted_but_connections() {
     );
     assert_eq!(metrics.connections.opened, 1);
     assert!(pool.host_metrics("a.test").is_none());
-    assert!(words.lock().unwrap().is_empty());
+    assert!(words.lock().is_empty());
 }
 
 #[tokio::test]
@@ -104,5 +105,5 @@ async fn a_clone_of_a_builder_tells_the_same_recorder_and_counts_for_itself() {
         assert_eq!(pool.metrics().requests.total, 1);
     }
     let started = |word: &&String| *word == "a.test Started";
-    assert_eq!(words.lock().unwrap().iter().filter(started).count(), 4);
+    assert_eq!(words.lock().iter().filter(started).count(), 4);
 }

@@ -1,12 +1,13 @@
 //! Request bodies that are sent again.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use standpipe::{Body, Error, GiveUpReason, Pool};
+use standpipe_core::sync::Mutex;
 use standpipe_test::Server;
 use standpipe_test::memory::Network;
 use tokio::sync::mpsc::unbounded_channel;
@@ -23,7 +24,7 @@ fn refuses_once(network: &Network) -> (Server, Uploads) {
         let seen = Arc::clone(&seen);
         async move {
             let upload = request.into_body().collect().await.unwrap().to_bytes();
-            let mut seen = seen.lock().unwrap();
+            let mut seen = seen.lock();
             seen.push(upload);
             let status = if seen.len() == 1 { 503 } else { 200 };
             let response = Response::builder().status(status);
@@ -50,7 +51,7 @@ async fn a_post_of_bytes_is_sent_again_byte_for_byte() {
     let bytes: Vec<u8> = (0..1 << 20).map(|n: u32| n.to_le_bytes()[1]).collect();
     let request = pool(&network).post(URL).body(bytes.clone());
     assert_eq!(request.send().await.unwrap().status(), 200);
-    let uploads = uploads.lock().unwrap();
+    let uploads = uploads.lock();
     assert_eq!(uploads.len(), 2);
     assert!(uploads.iter().all(|upload| *upload == bytes));
 }
@@ -62,7 +63,7 @@ async fn a_body_from_a_factory_is_made_anew() {
     let body = Body::from_fn(|| chunks(16, 64 * 1024));
     let request = pool(&network).post(URL).body(body);
     assert_eq!(request.send().await.unwrap().status(), 200);
-    let lengths: Vec<_> = uploads.lock().unwrap().iter().map(Bytes::len).collect();
+    let lengths: Vec<_> = uploads.lock().iter().map(Bytes::len).collect();
     assert_eq!(lengths, [1 << 20, 1 << 20]);
 }
 
@@ -72,7 +73,7 @@ async fn a_stream_within_the_cap_is_sent_again() {
     let (_server, uploads) = refuses_once(&network);
     let request = pool(&network).post(URL).body(chunks(4, 1000));
     assert_eq!(request.send().await.unwrap().status(), 200);
-    let lengths: Vec<_> = uploads.lock().unwrap().iter().map(Bytes::len).collect();
+    let lengths: Vec<_> = uploads.lock().iter().map(Bytes::len).collect();
     assert_eq!(lengths, [4000, 4000]);
 }
 
@@ -89,7 +90,7 @@ async fn a_stream_over_the_cap_goes_out_once_and_the_retry_is_given_up() {
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 503);
     assert!(response.retry_info().unwrap().gave_up);
-    let lengths: Vec<_> = uploads.lock().unwrap().iter().map(Bytes::len).collect();
+    let lengths: Vec<_> = uploads.lock().iter().map(Bytes::len).collect();
     assert_eq!(lengths, [1 << 20]);
     assert_eq!(told.recv().await, Some(GiveUpReason::Body));
 }

@@ -1,9 +1,10 @@
 //! Who looks on, and who changes the head.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use http::HeaderValue;
 use standpipe::{ErrorKind, GiveUpReason, ResendCount};
+use standpipe_core::sync::Mutex;
 use standpipe_test::Server;
 use standpipe_test::memory::Network;
 use tokio::sync::mpsc::unbounded_channel;
@@ -22,7 +23,7 @@ async fn the_hooks_of_the_pool_and_of_the_request_see_each_retry() {
             let status = retry.status().unwrap().as_u16();
             assert!(retry.delay() >= secs(u64::from(retry.attempts())));
             assert_eq!(retry.origin().unwrap().host(), "a.test");
-            seen.lock().unwrap().push((who, retry.attempts(), status));
+            seen.lock().push((who, retry.attempts(), status));
         }
     };
     let pool = on(&network).on_retry(note("pool")).build().unwrap();
@@ -34,7 +35,7 @@ async fn the_hooks_of_the_pool_and_of_the_request_see_each_retry() {
         ("pool", 2, 502),
         ("request", 2, 502),
     ];
-    assert_eq!(*seen.lock().unwrap(), expected);
+    assert_eq!(*seen.lock(), expected);
 }
 
 #[tokio::test(start_paused = true)]
