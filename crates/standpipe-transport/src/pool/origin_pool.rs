@@ -318,10 +318,10 @@ impl OriginPool {
 
     /// Closes the least recently used idle connection of this origin.
     pub(crate) fn evict_oldest(self: &Arc<Self>, for_line: bool) -> bool {
-        let reason = if for_line {
-            CloseReason::Yielded
-        } else {
-            CloseReason::IdleLimit
+        let reason = match for_line {
+            true if self.shared.total.is_above() => CloseReason::LimitLowered,
+            true => CloseReason::Yielded,
+            false => CloseReason::IdleLimit,
         };
         self.with(|state, fx| {
             loop {

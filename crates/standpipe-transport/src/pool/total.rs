@@ -77,9 +77,14 @@ impl<U> Total<U> {
         (line.max, line.used)
     }
 
-    /// How many origins stand in the line without anything being closed for them.
+    /// How many stand in the line without anything being closed for them.
     pub(crate) fn short(&self) -> usize {
         self.short.load(Ordering::SeqCst)
+    }
+
+    /// Whether the limit was lowered below what is in use.
+    pub(crate) fn is_above(&self) -> bool {
+        self.line.lock().above() > 0
     }
 
     /// How many idle connections are being closed for the line.
@@ -125,8 +130,13 @@ impl<U> Total<U> {
 impl<U> Line<U> {
     /// All who stand in it. One to whom a permit was promised still does: the connection that was
     /// closed for it may have streams that go on, so what becomes idle before is closed for it too.
+    /// Permits above a limit that was lowered stand in it as well: an idle connection is closed for each.
     fn len(&self) -> usize {
-        self.claims.len() + self.promised.len()
+        self.claims.len() + self.promised.len() + self.above()
+    }
+
+    fn above(&self) -> usize {
+        self.used.saturating_sub(self.max)
     }
 }
 
@@ -163,9 +173,14 @@ impl<U: Claimant> Total<U> {
         Some(self.permit_for(claimant))
     }
 
-    /// A new limit. The permits that it adds go to the line; what is above it is not taken away.
+    /// A new limit. The permits that it adds go to the line; what is above it is taken from idle
+    /// connections alone.
     pub(crate) fn set_max(self: &Arc<Self>, max: Option<usize>) {
-        self.line.lock().max = max.unwrap_or(usize::MAX);
+        {
+            let mut line = self.line.lock();
+            line.max = max.unwrap_or(usize::MAX);
+            self.publish(&mut line);
+        }
         loop {
             let mut line = self.line.lock();
             if line.used >= line.max || line.len() == 0 {

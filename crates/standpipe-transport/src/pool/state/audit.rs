@@ -33,7 +33,7 @@ impl<C: Handle, P> State<C, P> {
             dialing: self.dials.under_way(),
             spare: self.spare.len(),
             asked: usize::from(self.asked.is_some()) + self.asking,
-            failures: self.dials.kept(),
+            failures: self.failures_due(),
             live: self.live.len(),
             totals: self.totals,
         }

@@ -57,6 +57,12 @@ impl Dials {
         self.open.failed.len() + self.closed.failed.len()
     }
 
+    /// Who came before this serial number is concerned by an error that is kept.
+    fn last_covered(&self) -> Option<u64> {
+        let kept = self.open.failed.iter().chain(&self.closed.failed);
+        kept.map(|failure| failure.covers).max()
+    }
+
     fn begin(&mut self, covers: u64) -> DialTag {
         self.open.under_way += 1;
         DialTag {
@@ -231,13 +237,26 @@ impl<C: Handle, P> State<C, P> {
         // The IO of a dial may be gone before the dial has told that it failed.
         let taken = self.slots.max(self.live.len() + under_way);
         let room = self.limits.connections.saturating_sub(taken);
-        let unserved = self.waiters.len().saturating_sub(self.dials.kept());
+        let unserved = self.waiters.len().saturating_sub(self.failures_due());
         let needed = match self.sharing {
             Sharing::Exclusive if !self.dials.pausing => unserved.saturating_sub(under_way),
             _ if under_way > 0 || self.streams.any_fresh() => 0,
             _ => unserved.min(1),
         };
         needed.min(room)
+    }
+
+    /// How many of the errors kept somebody will be given, should no other dial serve. One who went
+    /// away leaves more errors than there are waiters for them.
+    pub(super) fn failures_due(&self) -> usize {
+        match self.dials.last_covered() {
+            Some(last) => {
+                let tickets = self.waiters.tickets();
+                let covered = tickets.filter(|(ticket, _)| ticket.serial() < last);
+                covered.take(self.dials.kept()).count()
+            }
+            None => 0,
+        }
     }
 
     fn head_is_before(&mut self, serial: u64) -> bool {
