@@ -31,7 +31,9 @@ pub use standpipe_retry::{
     RetryPolicy, TooLong,
 };
 pub use standpipe_timeout::RequestTimeout;
-pub use standpipe_transport::{ConnectionStats, Connector, Protocol, TlsConfig, TlsProvider};
+pub use standpipe_transport::{
+    ConnectionStats, Connector, Protocol, TlsConfig, TlsProvider, Transport,
+};
 
 /// All of the metrics: what a snapshot is made of, and what a [`Recorder`] is told.
 pub mod metrics {

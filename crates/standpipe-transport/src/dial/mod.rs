@@ -24,7 +24,7 @@ use crate::pool::{Bell, DialTag, Lifetimes, OriginPool, Permit, Slot};
 use crate::proxy::Route;
 
 /// How long a dial pauses that follows a failed one while connections of its origin are in use.
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Begins a dial with `permit` on the current runtime. `tag` tells for whom it stands.
 pub(crate) fn spawn(pool: &Arc<OriginPool>, permit: Permit<OriginPool>, tag: DialTag) {

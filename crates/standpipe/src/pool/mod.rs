@@ -156,6 +156,12 @@ impl Pool {
         circuit_of(&host)
     }
 
+    /// The transport at the bottom of the stack: to warm connections up, to shut down with a grace, to
+    /// change limits. A request that is sent by it passes none of the layers.
+    pub fn transport(&self) -> &Transport {
+        &self.inner.parts.transport
+    }
+
     /// Closes all idle connections.
     pub fn close_idle(&self) {
         self.inner.parts.transport.close_idle();
