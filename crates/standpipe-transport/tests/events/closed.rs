@@ -54,7 +54,7 @@ async fn busy(
 
 /// IDLE-01
 #[tokio::test(start_paused = true)]
-async fn idle_timeout() {
+async fn one_that_idled_too_long_says_so() {
     let (transport, log, _servers) = told(|builder| builder.idle_timeout(Some(secs(10))));
     fetch(&transport, get(A)).await.unwrap();
     pass(secs(11)).await;
@@ -64,7 +64,7 @@ async fn idle_timeout() {
 
 /// IDLE-03: for one origin, and in all.
 #[tokio::test(start_paused = true)]
-async fn idle_limit() {
+async fn one_above_the_limit_on_idle_ones_says_so() {
     let (transport, log, _servers) = told(|builder| builder.max_idle_per_host(0));
     fetch(&transport, get(A)).await.unwrap();
     settle().await;
@@ -80,7 +80,7 @@ async fn idle_limit() {
 
 /// IDLE-09
 #[tokio::test(start_paused = true)]
-async fn lifetime() {
+async fn one_that_lived_too_long_says_so() {
     let lives = |builder: TransportBuilder| builder.max_lifetime(Some(secs(10)));
     let (transport, log, _servers) = told(|builder| lives(builder).idle_timeout(None));
     fetch(&transport, get(A)).await.unwrap();
@@ -99,7 +99,7 @@ async fn lifetime() {
 
 /// IDLE-09
 #[tokio::test(start_paused = true)]
-async fn max_requests() {
+async fn one_that_is_used_up_says_so() {
     let (transport, log, _servers) = told(|builder| builder.max_requests_per_connection(Some(2)));
     fetch(&transport, get(A)).await.unwrap();
     fetch(&transport, get(A)).await.unwrap();
@@ -110,7 +110,7 @@ async fn max_requests() {
 
 /// LIM-10
 #[tokio::test(start_paused = true)]
-async fn yielded() {
+async fn one_whose_place_went_to_another_origin_says_so() {
     let (transport, log, _servers) = told(|builder| builder.max_connections(Some(1)));
     fetch(&transport, get(A)).await.unwrap();
     fetch(&transport, get(B)).await.unwrap();
@@ -121,7 +121,7 @@ async fn yielded() {
 
 /// LIM-14
 #[tokio::test(start_paused = true)]
-async fn limit_lowered() {
+async fn one_above_a_lowered_limit_says_so() {
     let (transport, log, _servers) = told(|builder| builder);
     transport.warm(&Origin::parse(A).unwrap(), 3).await.unwrap();
     let mut limits = PoolLimits::default();
@@ -134,7 +134,7 @@ async fn limit_lowered() {
 
 /// CAN: a body that is dropped in the middle.
 #[tokio::test(start_paused = true)]
-async fn cancelled() {
+async fn one_whose_request_was_dropped_says_so() {
     let (transport, log, _listener, sent, _peer) = busy(|builder| builder, get(A)).await;
     sent.abort();
     settle().await;
@@ -144,7 +144,7 @@ async fn cancelled() {
 
 /// By the server's word, and by an end of the stream.
 #[tokio::test(start_paused = true)]
-async fn peer() {
+async fn one_that_the_peer_closed_says_so() {
     let (transport, log, _listener, sent, mut peer) = busy(|builder| builder, get(A)).await;
     let last = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     peer.write(last).await.unwrap();
@@ -164,7 +164,7 @@ async fn peer() {
 /// The peer breaks the protocol.
 #[tokio::test(start_paused = true)]
 #[ignore = "defect: hyper tells the request alone of it, and the connection counts as closed by the peer"]
-async fn protocol_error() {
+async fn one_whose_peer_broke_the_protocol_says_so() {
     let (transport, log, _listener, sent, mut peer) = busy(|builder| builder, get(A)).await;
     peer.write("this is not HTTP\r\n\r\n").await.unwrap();
     failure_of(sent).await;
@@ -175,7 +175,7 @@ async fn protocol_error() {
 
 /// Reading fails.
 #[tokio::test(start_paused = true)]
-async fn error() {
+async fn one_whose_io_failed_says_so() {
     let (transport, log, _listener, sent, peer) = busy(|builder| builder, post()).await;
     peer.reset();
     failure_of(sent).await;
@@ -190,7 +190,7 @@ fn post() -> Request<Body> {
 
 /// DRN-01: by a shutdown, and with the last handle.
 #[tokio::test(start_paused = true)]
-async fn shutdown() {
+async fn one_of_a_transport_that_is_gone_says_so() {
     let (transport, log, _servers) = told(|builder| builder);
     fetch(&transport, get(A)).await.unwrap();
     assert!(transport.shutdown(Duration::ZERO).await.complete);
@@ -205,7 +205,7 @@ async fn shutdown() {
 
 /// The name no longer resolves to the address: told when the next dial looks it up.
 #[tokio::test]
-async fn address() {
+async fn one_whose_address_no_longer_holds_says_so() {
     let first = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let second = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap();
     let answers = [first.local_addr().unwrap(), second.local_addr().unwrap()];
@@ -234,7 +234,7 @@ async fn address() {
 
 /// LIM-16
 #[tokio::test(start_paused = true)]
-async fn upgraded() {
+async fn one_that_was_upgraded_and_dropped_says_so() {
     let request = Request::get(A)
         .header("connection", "upgrade")
         .header("upgrade", "chat")
@@ -256,7 +256,7 @@ async fn upgraded() {
 
 /// IDLE-13
 #[test]
-fn runtime() {
+fn one_whose_runtime_has_ended_says_so() {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().start_paused(true).build().unwrap()

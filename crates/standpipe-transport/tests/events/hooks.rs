@@ -81,11 +81,13 @@ async fn a_hook_that_panics_harms_nobody() {
     assert!(transport.shutdown(secs(1)).await.complete);
 }
 
+type Fetched = JoinHandle<Result<bytes::Bytes, Error>>;
+
 /// A hook that uses the transport whenever it is told something.
 #[derive(Clone, Default)]
 struct Enters {
     transport: Arc<Mutex<Option<Transport>>>,
-    sent: Arc<Mutex<Vec<JoinHandle<Result<bytes::Bytes, Error>>>>>,
+    sent: Arc<Mutex<Vec<Fetched>>>,
 }
 
 impl Enters {
