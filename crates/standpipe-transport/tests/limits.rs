@@ -10,6 +10,10 @@ mod idle;
 mod lifetime;
 #[path = "limits/per_host.rs"]
 mod per_host;
+#[path = "limits/rounds.rs"]
+mod rounds;
+#[path = "limits/run_time.rs"]
+mod run_time;
 mod support;
 #[path = "limits/total.rs"]
 mod total;

@@ -14,6 +14,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::frames::Frames;
 use super::{ConnMeta, Fault};
+use crate::events::CloseReason;
 use crate::pool::Slot;
 
 /// What every connector's IO comes down to.
@@ -87,6 +88,14 @@ impl PooledIo {
         Ok(())
     }
 
+    /// hyper may tell such an error to a request alone, and end as if all were well.
+    #[inline]
+    fn note_if_failed<T>(&self, done: &io::Result<T>) {
+        if done.is_err() {
+            self.meta.end.note(CloseReason::Error);
+        }
+    }
+
     fn poll_read_shared(
         &mut self,
         cx: &mut Context<'_>,
@@ -95,8 +104,9 @@ impl PooledIo {
         self.refuse_if_closing(cx)?;
         let before = buf.filled().len();
         let read = with_stream!(self, io => Pin::new(io).poll_read(cx, buf));
-        match read {
-            Poll::Ready(_) => {
+        match &read {
+            Poll::Ready(read) => {
+                self.note_if_failed(read);
                 let new = &buf.filled()[before..];
                 self.meta.count_read(new.len());
                 let seen = self.frames.feed(new);
@@ -168,11 +178,17 @@ impl AsyncRead for PooledIo {
         }
         let before = buf.filled().len();
         let read = with_stream!(self, io => Pin::new(io).poll_read(cx, buf));
+<<<<<<< HEAD
         if read.is_ready() {
             let read = self.meta.count_read(buf.filled().len() - before);
             if self.meta.is_over_head_limit(read) {
                 return Poll::Ready(Err(self.give_up_head()));
             }
+=======
+        if let Poll::Ready(read) = &read {
+            self.note_if_failed(read);
+            self.meta.count_read(buf.filled().len() - before);
+>>>>>>> fin
         }
         read
     }
@@ -185,7 +201,9 @@ impl AsyncWrite for PooledIo {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = with_stream!(self, io => Pin::new(io).poll_write(cx, buf));
-        let written = ready!(self.watch(written, cx))?;
+        let written = ready!(self.watch(written, cx));
+        self.note_if_failed(&written);
+        let written = written?;
         self.meta.count_written(written);
         Poll::Ready(Ok(written))
     }
@@ -196,7 +214,9 @@ impl AsyncWrite for PooledIo {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = with_stream!(self, io => Pin::new(io).poll_write_vectored(cx, bufs));
-        let written = ready!(self.watch(written, cx))?;
+        let written = ready!(self.watch(written, cx));
+        self.note_if_failed(&written);
+        let written = written?;
         self.meta.count_written(written);
         Poll::Ready(Ok(written))
     }

@@ -74,7 +74,7 @@ impl<C: Handle, P> State<C, P> {
     /// Has the first in the queue begin the dials that there are permits for. Whoever was woken for
     /// them before may have been served or have left since; and a dial is nobody's own, so a few
     /// more are woken than are needed, should the task of the first be busy with something else.
-    pub(super) fn wake_dialer(&mut self, fx: &mut Effects<C, P>) {
+    pub(super) fn wake_dialer(&self, fx: &mut Effects<C, P>) {
         const MORE: usize = 3;
         if !self.spare.is_empty() {
             let first = self.waiters.iter().take(self.spare.len() + MORE);
