@@ -369,6 +369,9 @@ impl OriginPool {
         let Some(permit) = self.shared.total.try_request(self) else {
             return false;
         };
+        // A shutdown may have taken it for a dial about to begin: it looks again when the permit
+        // has gone back unused.
+        let _bell = self.shared.alive.enter();
         let used = self.state.lock().use_permit(permit);
         let Ok((permit, tag)) = used else {
             return false;
@@ -455,7 +458,11 @@ impl OriginPool {
             }
             drop(fx.close);
             drop((fx.spent, fx.errors));
-            drop(fx.release);
+            if !fx.release.is_empty() {
+                // A shutdown may have taken them for dials about to begin: it looks again.
+                let _bell = self.shared.alive.enter();
+                drop(fx.release);
+            }
             if fx.ask > 0 {
                 next = Some(self.ask(fx.ask));
             }

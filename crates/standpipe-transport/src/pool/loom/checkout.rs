@@ -1,5 +1,7 @@
 //! The idle set: who gets a connection that is free, and who closes it.
 
+use std::task::Poll;
+
 use ::loom::thread;
 use standpipe_core::sync::atomic::Ordering::SeqCst;
 use tokio::time::Duration;
@@ -82,12 +84,8 @@ fn a_connection_retired_while_it_is_checked_out_is_not_leased_again() {
     model(|| {
         let world = World::of_connections(1);
         let host = world.host("http://a").with_idle();
-        let lease = host.ask().ok().expect("one idles");
-        let meta = lease.meta.clone();
-        host.put_back(lease);
         let other = host.clone();
         let aging = thread::spawn(move || {
-            meta.retire();
             other.pool.retire(1, CloseReason::Lifetime);
             other.tasks.run();
         });
@@ -163,6 +161,58 @@ fn a_connection_that_becomes_ready_as_it_comes_back_is_not_lost() {
         host.request();
         driving.join().unwrap();
         assert_eq!(host.totals().created, 1);
+        world.end(&[&host]);
+    });
+}
+
+/// Where the index knows the origin, a connection comes back and is checked out by the short way, which serves nobody;
+/// somebody joins meanwhile. No connection idles beside one who waits.
+#[test]
+fn nobody_waits_beside_a_connection_that_went_the_short_way() {
+    model(|| {
+        let world = World::of_connections(1);
+        let host = world.host("http://a").with_idle();
+        let lease = host.ask().ok().expect("one idles");
+        let other = host.clone();
+        let returning = thread::spawn(move || {
+            other.put_back(lease);
+            if let Some(channel) = other.pool.checkout() {
+                other.put_back(channel);
+            }
+        });
+        let waiter = host.join();
+        returning.join().unwrap();
+        let (Poll::Ready(Ok(channel)), begun) = waiter.look_once() else {
+            panic!("it waits while a connection idles");
+        };
+        assert!(begun.is_empty());
+        host.put_back(channel);
+        assert_eq!(host.totals().created, 1);
+        world.end(&[&host]);
+    });
+}
+
+/// As before, with another one who looks for a free connection and puts it back.
+#[test]
+fn nobody_waits_beside_a_connection_that_others_look_for() {
+    model(|| {
+        let world = World::of_connections(1);
+        let host = world.host("http://a").with_idle();
+        let lease = host.ask().ok().expect("one idles");
+        let (other, third) = (host.clone(), host.clone());
+        let returning = thread::spawn(move || other.put_back(lease));
+        let looking = thread::spawn(move || {
+            if let Some(channel) = third.pool.checkout() {
+                third.put_back(channel);
+            }
+        });
+        let waiter = host.join();
+        returning.join().unwrap();
+        looking.join().unwrap();
+        let (Poll::Ready(Ok(channel)), _) = waiter.look_once() else {
+            panic!("it waits while a connection idles");
+        };
+        host.put_back(channel);
         world.end(&[&host]);
     });
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use standpipe_core::{ConnectionFacts, Error, ErrorKind, Phase};
 use tokio::time::Instant;
 
-use super::task::{Connection, Tasks};
+use super::task::{Connection, ConnectionDriver, Tasks};
 use crate::config::PoolLimits;
 use crate::conn::{Channel, ConnMeta, DialGuard, Driver, PooledIo, Stream, Wire};
 use crate::pool::{DialTag, OriginPool, Permit, Slot};
@@ -91,12 +91,20 @@ impl Begun {
     pub(super) fn succeed(self, tasks: &Arc<Tasks>, shared: bool) {
         let (meta, io) = established(self.slot, self.max_uses, shared);
         let wire = Wire::new();
-        let channel = Channel::over(&wire, meta);
-        let connection = Connection::new(wire, self.open, io);
-        let limit: fn(&Connection) -> Option<usize> = Connection::streams;
-        let (guard, pool) = (self.guard, self.pool);
-        let driver = Driver::new(connection, limit, channel, guard, &pool, None, None);
-        tasks.spawn(driver);
+        let connection = Connection::new(&wire, Some((self.open, io)));
+        tasks.spawn(drive(connection, &wire, meta, self.guard, &self.pool));
+    }
+
+    /// As `succeed`, of a connection whose IO is in another task than its driver.
+    pub(super) fn in_two_tasks(
+        self,
+        shared: bool,
+    ) -> (Arc<Wire>, ConnectionDriver, impl Sized + 'static) {
+        let (meta, io) = established(self.slot, self.max_uses, shared);
+        let wire = Wire::new();
+        let connection = Connection::new(&wire, None);
+        let driver = drive(connection, &wire, meta, self.guard, &self.pool);
+        (wire, driver, (self.open, io))
     }
 
     /// The parts of a connection that has no driver yet.
@@ -112,6 +120,18 @@ impl Begun {
         self.guard
             .fail(Error::new(ErrorKind::Connect).with_phase(Phase::Dial));
     }
+}
+
+fn drive(
+    connection: Connection,
+    wire: &Arc<Wire>,
+    meta: Arc<ConnMeta>,
+    guard: DialGuard,
+    pool: &Weak<OriginPool>,
+) -> ConnectionDriver {
+    let channel = Channel::over(wire, meta);
+    let limit: fn(&Connection) -> Option<usize> = Connection::streams;
+    Driver::new(connection, limit, channel, guard, pool, None, None)
 }
 
 fn established(slot: Slot, max_uses: u64, shared: bool) -> (Arc<ConnMeta>, PooledIo) {

@@ -10,6 +10,7 @@
 //! counts, but before and after them, at the locks and atomics around.
 
 mod checkout;
+mod clocks;
 mod closing;
 mod connection;
 pub(super) mod dial;
@@ -17,6 +18,8 @@ mod dialing;
 mod evicting;
 mod line;
 mod queue;
+mod registry;
+mod shutdown;
 mod streams;
 mod task;
 mod world;

@@ -1,5 +1,7 @@
 //! HTTP/2: the streams of a connection, their limit and their trust.
 
+use std::task::Poll;
+
 use ::loom::thread;
 use standpipe_core::sync::atomic::Ordering::SeqCst;
 
@@ -63,6 +65,27 @@ fn a_stream_that_ends_while_somebody_joins_serves_it() {
     });
 }
 
+/// As before, where the index knows the origin, so that the stream ends by the short way, which serves nobody.
+#[test]
+fn a_stream_that_ends_the_short_way_while_somebody_joins_serves_it() {
+    model(|| {
+        let world = World::of_connections(1);
+        let (host, lease) = with_stream(&world, 1);
+        host.put_back(lease);
+        let lease = host.ask().ok().expect("a stream is free");
+        let other = host.clone();
+        let ending = thread::spawn(move || other.put_back(lease));
+        let waiter = host.join();
+        ending.join().unwrap();
+        let (Poll::Ready(Ok(stream)), begun) = waiter.look_once() else {
+            panic!("it waits while a stream is free");
+        };
+        assert!(begun.is_empty());
+        host.put_back(stream);
+        world.end(&[&host]);
+    });
+}
+
 /// Two ask for the last stream: one has it, the other waits for it to end.
 #[test]
 fn of_two_who_ask_for_the_last_stream_one_waits() {
@@ -117,10 +140,9 @@ fn a_connection_that_drains_while_its_last_stream_ends_is_closed() {
     model(|| {
         let world = World::of_connections(1);
         let (host, lease) = with_stream(&world, 2);
-        let (first, meta) = (lease.id(), lease.meta.clone());
+        let first = lease.id();
         let other = host.clone();
         let draining = thread::spawn(move || {
-            meta.retire();
             other.pool.retire(first, CloseReason::Lifetime);
             other.tasks.run();
         });

@@ -17,16 +17,14 @@ use crate::conn::{Driver, PooledIo, Wire};
 /// hyper's connection.
 pub(super) struct Connection {
     wire: Arc<Wire>,
-    /// Before the IO, whose drop ends the permit.
-    _open: Open,
-    _io: PooledIo,
+    /// What counts it goes before the IO, whose drop ends the permit.
+    _io: Option<(Open, PooledIo)>,
 }
 
 impl Connection {
-    pub(super) fn new(wire: Arc<Wire>, open: Open, io: PooledIo) -> Self {
+    pub(super) fn new(wire: &Arc<Wire>, io: Option<(Open, PooledIo)>) -> Self {
         Self {
-            wire,
-            _open: open,
+            wire: Arc::clone(wire),
             _io: io,
         }
     }
@@ -57,7 +55,7 @@ impl Drop for Connection {
     }
 }
 
-type ConnectionDriver = Driver<Connection, fn(&Connection) -> Option<usize>>;
+pub(super) type ConnectionDriver = Driver<Connection, fn(&Connection) -> Option<usize>>;
 
 thread_local! {
     /// All tasks of the interleaving, for its end.

@@ -12,13 +12,13 @@ use tokio::time::Instant;
 
 use super::dial::{self, Begun};
 use super::task::{self, Tasks};
-use crate::TransportBuilder;
 use crate::config::{PoolLimits, Protocol};
 use crate::conn::Channel;
 use crate::events::Events;
 use crate::key::DialConfig;
 use crate::pool::state::StateTotals;
 use crate::pool::{Counts, OriginPool, Shared};
+use crate::{PoolEvents, TransportBuilder};
 
 /// How connections are made: of no interest, and the same for all interleavings.
 static CONFIGS: LazyLock<[Arc<DialConfig>; 2]> =
@@ -67,9 +67,18 @@ pub(super) enum Dials {
 
 impl World {
     pub(super) fn new(limits: &PoolLimits) -> Self {
+        Self::with(limits, Events::default())
+    }
+
+    /// One connection to an origin, with somebody who is told of all that happens.
+    pub(super) fn telling(hook: impl PoolEvents) -> Self {
+        Self::with(&limits(1, None), Events::new(hook))
+    }
+
+    fn with(limits: &PoolLimits, events: Events) -> Self {
         dial::reset(limits);
         Self {
-            shared: Arc::new(Shared::new(limits, Events::default())),
+            shared: Arc::new(Shared::new(limits, events)),
             tasks: Arc::default(),
             max_idle: limits.max_idle,
         }
@@ -259,13 +268,13 @@ impl Waiter {
 /// Where a thread sleeps until it is woken. loom's own `park` forgets a wake-up that comes while the thread
 /// waits for a lock.
 #[derive(Default)]
-struct Sleeper {
+pub(super) struct Sleeper {
     woken: Mutex<bool>,
     changed: Condvar,
 }
 
 impl Sleeper {
-    fn sleep(&self) {
+    pub(super) fn sleep(&self) {
         let mut woken = self.woken.lock().expect("no holder panics");
         while !*woken {
             woken = self.changed.wait(woken).expect("no holder panics");
