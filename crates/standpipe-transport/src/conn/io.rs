@@ -178,17 +178,12 @@ impl AsyncRead for PooledIo {
         }
         let before = buf.filled().len();
         let read = with_stream!(self, io => Pin::new(io).poll_read(cx, buf));
-<<<<<<< HEAD
-        if read.is_ready() {
+        if let Poll::Ready(read) = &read {
+            self.note_if_failed(read);
             let read = self.meta.count_read(buf.filled().len() - before);
             if self.meta.is_over_head_limit(read) {
                 return Poll::Ready(Err(self.give_up_head()));
             }
-=======
-        if let Poll::Ready(read) = &read {
-            self.note_if_failed(read);
-            self.meta.count_read(buf.filled().len() - before);
->>>>>>> fin
         }
         read
     }
