@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use crate::support::{
-    A, B, accept, answer_to, echo, echoing, failure_of, fetch, get, over, pass, path, secs, send,
-    settle, stats,
+    A, B, accept, answer_to, echo, echoing, failure_of, fetch, get, over, over_http2, pass, path,
+    secs, send, settle, stats,
 };
 
 /// LIM-04: a connection that never comes back is no reason to wait for it for ever.
@@ -194,4 +194,23 @@ async fn with_nothing_to_shed_the_error_is_local_and_comes_without_a_busy_loop()
     }
     settle().await;
     fetch(&transport, get(B)).await.unwrap();
+}
+
+/// The connection stands for a dial under way until its limit on streams is known.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_never_sends_its_settings_holds_up_the_next_dial_for_a_bounded_time() {
+    let network = Network::new();
+    let listener = network.listen("a.test:80");
+    let transport = over_http2(&network)
+        .acquire_timeout(None)
+        .response_head_timeout(None)
+        .tls_timeout(Some(secs(5)))
+        .build()
+        .unwrap();
+    let _sent = [send(&transport, get(A)), send(&transport, get(A))];
+    let _silent = accept(&listener).await;
+    pass(secs(4)).await;
+    assert_eq!((network.dials(), stats(&transport).waiting), (1, 1));
+    pass(secs(1)).await;
+    assert_eq!(network.dials(), 2);
 }

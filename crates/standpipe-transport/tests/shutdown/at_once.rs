@@ -135,3 +135,26 @@ async fn it_holds_for_all_clones() {
     assert_eq!(error.kind(), ErrorKind::Shutdown);
     until(|| network.open_connections() == 0).await;
 }
+
+/// DRN-03: the pause before a dial that follows a failed one ends as well.
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_pauses_is_given_up() {
+    let network = Network::new();
+    let listener = network.listen("a.test:80");
+    let transport = over(&network).build().unwrap();
+    let held = send(&transport, get(A));
+    let mut peer = accept(&listener).await;
+    path(&mut peer).await;
+    network.fail_next_dials(1, std::io::ErrorKind::ConnectionRefused);
+    let waiting = send(&transport, get(A));
+    until(|| stats(&transport).dial_failures == 1).await;
+    settle().await;
+    assert_eq!(stats(&transport).dialing, 1);
+    held.abort();
+    let begun = Instant::now();
+    let report = transport.shutdown(secs(10)).await;
+    assert_eq!(failure_of(waiting).await.kind(), ErrorKind::Shutdown);
+    assert_eq!((report.waiting, report.cut, report.complete), (1, 0, true));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(network.dials(), 2);
+}
