@@ -15,7 +15,7 @@ use tokio::time::Instant;
 pub(crate) struct Alarm(u32);
 
 /// What came of setting an alarm.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Set {
     /// The driver will ring.
     Noted(Alarm),
@@ -149,7 +149,6 @@ impl Clocks {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the wakers are used up")]
 fn wake(rung: Vec<Slot>) {
     for slot in rung {
         if let Slot::Set(_, waker) = slot {

@@ -34,6 +34,10 @@ pin_project! {
 /// The stages of ARCHITECTURE.md's table that last: "selected" and "returned unsent" are passed
 /// within one poll.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is what nearly every request is in"
+)]
 enum Stage {
     Acquiring(Box<Acquiring>),
     Accepted(Accepted),
