@@ -14,6 +14,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::frames::Frames;
 use super::{ConnMeta, Fault};
+use crate::events::CloseReason;
 use crate::pool::Slot;
 
 /// What every connector's IO comes down to.
@@ -96,7 +97,8 @@ impl PooledIo {
         let before = buf.filled().len();
         let read = with_stream!(self, io => Pin::new(io).poll_read(cx, buf));
         match read {
-            Poll::Ready(_) => {
+            Poll::Ready(Err(_)) => self.note_error(),
+            Poll::Ready(Ok(())) => {
                 let new = &buf.filled()[before..];
                 self.meta.count_read(new.len());
                 let seen = self.frames.feed(new);
@@ -120,8 +122,25 @@ impl PooledIo {
         read
     }
 
+    /// As [`refuse_if_closing`](Self::refuse_if_closing), for the writes of an upgraded connection, which
+    /// may be another task's than its reads. Its driver has ended and leaves its waker free.
+    #[cold]
+    fn refuse_write_if_closing(&self, cx: &Context<'_>) -> io::Result<()> {
+        self.meta.driver().register(cx.waker());
+        if self.meta.is_closing() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn note_error(&self) {
+        self.meta.end.note(CloseReason::Error);
+    }
+
     #[cold]
     fn give_up_head(&self) -> io::Error {
+        self.note_error();
         self.meta.set_fault(Fault::EndlessHead);
         io::ErrorKind::InvalidData.into()
     }
@@ -149,6 +168,7 @@ impl PooledIo {
             Box::pin(tokio::time::sleep_until(Deadline::after(timeout).instant()))
         });
         ready!(clock.as_mut().poll(cx));
+        self.note_error();
         self.meta.set_fault(Fault::WriteTimeout);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -168,11 +188,15 @@ impl AsyncRead for PooledIo {
         }
         let before = buf.filled().len();
         let read = with_stream!(self, io => Pin::new(io).poll_read(cx, buf));
-        if read.is_ready() {
-            let read = self.meta.count_read(buf.filled().len() - before);
-            if self.meta.is_over_head_limit(read) {
-                return Poll::Ready(Err(self.give_up_head()));
+        match read {
+            Poll::Ready(Ok(())) => {
+                let read = self.meta.count_read(buf.filled().len() - before);
+                if self.meta.is_over_head_limit(read) {
+                    return Poll::Ready(Err(self.give_up_head()));
+                }
             }
+            Poll::Ready(Err(_)) => self.note_error(),
+            Poll::Pending => {}
         }
         read
     }
@@ -184,6 +208,9 @@ impl AsyncWrite for PooledIo {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.meta.is_upgraded() {
+            self.refuse_write_if_closing(cx)?;
+        }
         let written = with_stream!(self, io => Pin::new(io).poll_write(cx, buf));
         let written = ready!(self.watch(written, cx))?;
         self.meta.count_written(written);
@@ -195,6 +222,9 @@ impl AsyncWrite for PooledIo {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.meta.is_upgraded() {
+            self.refuse_write_if_closing(cx)?;
+        }
         let written = with_stream!(self, io => Pin::new(io).poll_write_vectored(cx, bufs));
         let written = ready!(self.watch(written, cx))?;
         self.meta.count_written(written);
