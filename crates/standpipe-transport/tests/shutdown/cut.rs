@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use standpipe_core::{Body, Error, RequestSent};
 use standpipe_test::memory::Network;
 use standpipe_transport::CloseReason;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use super::support::{
@@ -150,15 +150,26 @@ async fn an_upgraded_connection_is_cut_under_whoever_has_it() {
     peer.write(switch).await.unwrap();
     let response = sent.await.unwrap().unwrap();
     let upgraded = hyper::upgrade::on(response).await.unwrap();
-    let mut io = hyper_util::rt::TokioIo::new(upgraded);
-    let chatting = tokio::spawn(async move { io.read_u8().await.unwrap_err().kind() });
+    let io = hyper_util::rt::TokioIo::new(upgraded);
+    let (mut reads, mut writes) = tokio::io::split(io);
+    let chatting = tokio::spawn(async move { reads.read_u8().await.unwrap_err().kind() });
+    // It writes until nobody takes it, and waits for that.
+    let filling = tokio::spawn(async move {
+        loop {
+            if let Err(error) = writes.write_all(&[0; 1024]).await {
+                break error.kind();
+            }
+        }
+    });
     pass(secs(1)).await;
     let shutdown = tokio::spawn(transport.shutdown(secs(5)));
     pass(secs(4)).await;
     assert!(!chatting.is_finished(), "it has the grace");
     assert_report(shutdown.await.unwrap(), 0, 0, 1);
-    let kind = chatting.await.unwrap();
-    assert_eq!(kind, std::io::ErrorKind::ConnectionAborted);
+    for end in [chatting, filling] {
+        let kind = end.await.unwrap();
+        assert_eq!(kind, std::io::ErrorKind::ConnectionAborted);
+    }
     assert_nothing_left(&network, &transport);
     assert_eq!(stats(&transport).closed.of(CloseReason::Upgraded), 1);
 }
