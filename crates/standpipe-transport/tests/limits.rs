@@ -2,6 +2,14 @@
 
 #[path = "limits/acquire.rs"]
 mod acquire;
+#[path = "limits/ahead.rs"]
+mod ahead;
+#[path = "limits/changed.rs"]
+mod changed;
+#[path = "limits/descriptors.rs"]
+mod descriptors;
+#[path = "limits/dials.rs"]
+mod dials;
 #[path = "limits/hint.rs"]
 mod hint;
 #[path = "limits/idle.rs"]
@@ -10,6 +18,8 @@ mod idle;
 mod lifetime;
 #[path = "limits/per_host.rs"]
 mod per_host;
+#[path = "limits/runtimes.rs"]
+mod runtimes;
 mod support;
 #[path = "limits/total.rs"]
 mod total;
