@@ -10,9 +10,10 @@ use standpipe_core::{ConnectionFacts, Error, Origin};
 #[non_exhaustive]
 #[repr(u8)]
 pub enum CloseReason {
-    /// The peer closed it, or said that it would: an end of the stream, `Connection: close`, GOAWAY.
+    /// The peer closed it, or said that it would: an end of the stream, `Connection: close`, GOAWAY. An
+    /// HTTP/1.1 answer that cannot be understood counts here as well: hyper tells it to the request alone.
     Peer,
-    /// Reading or writing failed, or the peer broke the protocol.
+    /// Reading or writing failed, or the peer broke the protocol of HTTP/2.
     Error,
     /// It idled for as long as it may.
     IdleTimeout,

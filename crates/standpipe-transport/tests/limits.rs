@@ -2,6 +2,14 @@
 
 #[path = "limits/acquire.rs"]
 mod acquire;
+#[path = "limits/ahead.rs"]
+mod ahead;
+#[path = "limits/changed.rs"]
+mod changed;
+#[path = "limits/descriptors.rs"]
+mod descriptors;
+#[path = "limits/dials.rs"]
+mod dials;
 #[path = "limits/hint.rs"]
 mod hint;
 #[path = "limits/idle.rs"]
@@ -14,6 +22,8 @@ mod per_host;
 mod rounds;
 #[path = "limits/run_time.rs"]
 mod run_time;
+#[path = "limits/runtimes.rs"]
+mod runtimes;
 mod support;
 #[path = "limits/total.rs"]
 mod total;

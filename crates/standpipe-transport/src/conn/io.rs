@@ -104,9 +104,9 @@ impl PooledIo {
         self.refuse_if_closing(cx)?;
         let before = buf.filled().len();
         let read = with_stream!(self, io => Pin::new(io).poll_read(cx, buf));
-        match &read {
-            Poll::Ready(read) => {
-                self.note_if_failed(read);
+        match read {
+            Poll::Ready(Err(_)) => self.note_error(),
+            Poll::Ready(Ok(())) => {
                 let new = &buf.filled()[before..];
                 self.meta.count_read(new.len());
                 let seen = self.frames.feed(new);
@@ -130,8 +130,25 @@ impl PooledIo {
         read
     }
 
+    /// As [`refuse_if_closing`](Self::refuse_if_closing), for the writes of an upgraded connection, which
+    /// may be another task's than its reads. Its driver has ended and leaves its waker free.
+    #[cold]
+    fn refuse_write_if_closing(&self, cx: &Context<'_>) -> io::Result<()> {
+        self.meta.driver().register(cx.waker());
+        if self.meta.is_closing() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn note_error(&self) {
+        self.meta.end.note(CloseReason::Error);
+    }
+
     #[cold]
     fn give_up_head(&self) -> io::Error {
+        self.note_error();
         self.meta.set_fault(Fault::EndlessHead);
         io::ErrorKind::InvalidData.into()
     }
@@ -159,6 +176,7 @@ impl PooledIo {
             Box::pin(tokio::time::sleep_until(Deadline::after(timeout).instant()))
         });
         ready!(clock.as_mut().poll(cx));
+        self.note_error();
         self.meta.set_fault(Fault::WriteTimeout);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -178,12 +196,15 @@ impl AsyncRead for PooledIo {
         }
         let before = buf.filled().len();
         let read = with_stream!(self, io => Pin::new(io).poll_read(cx, buf));
-        if let Poll::Ready(read) = &read {
-            self.note_if_failed(read);
-            let read = self.meta.count_read(buf.filled().len() - before);
-            if self.meta.is_over_head_limit(read) {
-                return Poll::Ready(Err(self.give_up_head()));
+        match read {
+            Poll::Ready(Ok(())) => {
+                let read = self.meta.count_read(buf.filled().len() - before);
+                if self.meta.is_over_head_limit(read) {
+                    return Poll::Ready(Err(self.give_up_head()));
+                }
             }
+            Poll::Ready(Err(_)) => self.note_error(),
+            Poll::Pending => {}
         }
         read
     }
@@ -195,6 +216,9 @@ impl AsyncWrite for PooledIo {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.meta.is_upgraded() {
+            self.refuse_write_if_closing(cx)?;
+        }
         let written = with_stream!(self, io => Pin::new(io).poll_write(cx, buf));
         let written = ready!(self.watch(written, cx));
         self.note_if_failed(&written);
@@ -208,6 +232,9 @@ impl AsyncWrite for PooledIo {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.meta.is_upgraded() {
+            self.refuse_write_if_closing(cx)?;
+        }
         let written = with_stream!(self, io => Pin::new(io).poll_write_vectored(cx, bufs));
         let written = ready!(self.watch(written, cx));
         self.note_if_failed(&written);

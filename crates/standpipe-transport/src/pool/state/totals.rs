@@ -1,5 +1,6 @@
 //! What an origin's pool has done, counted under its lock.
 
+use std::fmt;
 use std::ops::AddAssign;
 
 use crate::events::CloseReason;
@@ -21,7 +22,7 @@ impl StateTotals {
 }
 
 /// How many connections were closed for which reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClosedCounts([u64; CloseReason::ALL.len()]);
 
 impl ClosedCounts {
@@ -39,6 +40,12 @@ impl ClosedCounts {
     pub fn iter(&self) -> impl Iterator<Item = (CloseReason, u64)> + '_ {
         let all = CloseReason::ALL.into_iter().zip(self.0);
         all.filter(|(_, count)| *count > 0)
+    }
+}
+
+impl fmt::Debug for ClosedCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 
