@@ -47,11 +47,11 @@ fn a_head_whose_runtime_stands_still_does_not_keep_another_runtime_from_dialling
         hold.arrived(1).await;
     });
     let head = still.block_on(async { Polled::waiting(&transport, get(A)) });
-    let answer = running.block_on(async {
-        let sent = send(&transport, get(A));
-        until(|| stats(&transport).waiting == 3).await;
-        sent
-    });
+    let answer = {
+        let _entered = running.enter();
+        send(&transport, get(A))
+    };
+    running.block_on(until(|| stats(&transport).waiting == 3));
     drop(ending);
     drop(hold);
     let answered = running.block_on(async {
