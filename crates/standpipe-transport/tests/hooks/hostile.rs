@@ -1,8 +1,9 @@
 //! Hooks that panic, and hooks that use the transport.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use standpipe_core::sync::Mutex;
 use standpipe_core::{ConnectionFacts, Error, Origin};
 use standpipe_test::memory::Network;
 use standpipe_transport::{Closed, PoolEvents, Transport};
@@ -183,7 +184,7 @@ struct Drops(Arc<Mutex<Option<Transport>>>);
 
 impl Drops {
     fn act(&self) {
-        let last = self.0.lock().unwrap().take();
+        let last = self.0.lock().take();
         drop(last);
     }
 }
@@ -209,7 +210,7 @@ async fn a_hook_may_drop_the_last_handle() {
         let sent = send(&transport, get(A));
         let mut peer = accept(&listener).await;
         path(&mut peer).await;
-        *drops.0.lock().unwrap() = Some(transport);
+        *drops.0.lock() = Some(transport);
         if closes {
             peer.close().await.unwrap();
             failure_of(sent).await;
@@ -218,7 +219,7 @@ async fn a_hook_may_drop_the_last_handle() {
             answer_to(sent).await.unwrap();
         }
         settle().await;
-        assert!(drops.0.lock().unwrap().is_none());
+        assert!(drops.0.lock().is_none());
         assert_eq!(network.open_connections(), 0);
     }
 }

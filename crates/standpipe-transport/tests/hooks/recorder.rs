@@ -1,8 +1,9 @@
 //! A hook that writes down what it is told.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use standpipe_core::sync::Mutex;
 use standpipe_core::{ConnectionFacts, Error, Origin};
 use standpipe_transport::{CloseReason, Closed, PoolEvents};
 
@@ -24,7 +25,7 @@ pub(crate) struct Recorder(Arc<Mutex<Vec<(u64, Event)>>>);
 impl Recorder {
     fn note(&self, origin: &Origin, connection: u64, event: Event) {
         assert_eq!(origin.host(), "a.test");
-        self.0.lock().unwrap().push((connection, event));
+        self.0.lock().push((connection, event));
     }
 
     /// What was told since it was asked last.
@@ -34,7 +35,7 @@ impl Recorder {
 
     /// The same, with the number of the connection, or 0.
     pub(crate) fn take_numbered(&self) -> Vec<(u64, Event)> {
-        std::mem::take(&mut *self.0.lock().unwrap())
+        std::mem::take(&mut *self.0.lock())
     }
 }
 
