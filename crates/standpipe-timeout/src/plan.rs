@@ -62,7 +62,11 @@ pub(crate) struct BodyPlan {
 
 impl Bound {
     /// The limits for `request`, which is given its deadline.
-    pub(crate) fn plan<B: 'static>(self, handed_down: HandedDown, request: &mut Request<B>) -> Plan {
+    pub(crate) fn plan<B: 'static>(
+        self,
+        handed_down: HandedDown,
+        request: &mut Request<B>,
+    ) -> Plan {
         match self {
             Self::Request(default) => {
                 let chosen = request.extensions().get().copied().unwrap_or(default);
