@@ -16,7 +16,7 @@ use crate::events::CloseReason;
 use crate::pool::{DialTag, OriginPool, Sharing, Sweep};
 
 /// How long a cancelled stream counts on where the peer sends nothing.
-const COOLING: Duration = Duration::from_secs(1);
+const COOLING: Duration = Duration::from_millis(50);
 
 /// A dial in progress. Dropped before it is finished (the runtime ended, a connector
 /// panicked), it tells the origin that the dial has failed.
