@@ -179,7 +179,7 @@ async fn cancel_at_random(pool: Pool, network: Network, mut random: Random, tall
         if random.below(400) == 0 {
             network.fail_next_dials(1, std::io::ErrorKind::ConnectionRefused);
         }
-        let patience = random.below(40);
+        let patience = random.below(60);
         let response = tokio::select! {
             biased;
             response = request(&pool, &mut random).send() => response,
