@@ -37,6 +37,41 @@ impl Timer {
             }
             self.at = at;
         }
-        sleep.as_mut().poll(cx).is_ready()
+        // Unconstrained: a task that has used up its share of a turn would be told "pending" without
+        // being registered, and is not asked again before the time has come.
+        let mut sleep = tokio::task::unconstrained(sleep.as_mut());
+        Pin::new(&mut sleep).poll(cx).is_ready()
+    }
+}
+
+#[cfg(all(test, not(standpipe_loom)))]
+mod tests {
+    use super::*;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    /// A connection's task that has used up its turn sets its timer all the same.
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_rings_that_was_set_at_the_end_of_a_turn() {
+        let at = Some(Instant::now() + Duration::from_secs(1));
+        let mut timer = Timer::default();
+        let mut first = true;
+        let ringing = std::future::poll_fn(|cx| {
+            if std::mem::take(&mut first) {
+                while tokio::task::coop::has_budget_remaining() {
+                    let spent = std::pin::pin!(tokio::task::consume_budget());
+                    let _ = spent.poll(cx);
+                }
+            }
+            if timer.is_running_to(at) || !timer.poll(at, cx) {
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        });
+        // In a task of its own, which is woken by its timer alone.
+        let ringing = tokio::time::timeout(Duration::from_secs(60), ringing);
+        let begun = Instant::now();
+        ringing.await.unwrap();
+        assert_eq!(begun.elapsed(), Duration::from_secs(1));
     }
 }
