@@ -68,6 +68,7 @@ pub mod option {
     /// # Errors
     ///
     /// The serializer's.
+    #[expect(clippy::ref_option, reason = "it is what serde passes")]
     pub fn serialize<S: Serializer>(
         duration: &Option<Duration>,
         serializer: S,

@@ -16,6 +16,7 @@ const NONE: &str = "none";
 /// # Errors
 ///
 /// The serializer's.
+#[expect(clippy::ref_option, reason = "it is what serde passes")]
 pub fn serialize<T, S>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error>
 where
     T: Serialize,
