@@ -3,6 +3,9 @@
 mod body;
 mod classify;
 mod connection;
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+pub mod data;
 mod deadline;
 mod error;
 #[doc(hidden)]

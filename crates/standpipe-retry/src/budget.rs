@@ -29,6 +29,8 @@ impl<T: Budget + ?Sized> Budget for Arc<T> {
 
 /// The settings of a [`RetryBudget`], as data.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct BudgetPolicy {
     /// Which share of the requests may be made again; 0.2 unless set. What is no number, or below

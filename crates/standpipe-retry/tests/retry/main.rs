@@ -4,6 +4,8 @@ mod backoff;
 mod bodies;
 mod budget;
 mod cancel;
+#[cfg(feature = "serde")]
+mod data;
 mod deadline;
 mod errors;
 mod hooks;
