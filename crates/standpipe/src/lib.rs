@@ -9,12 +9,14 @@ mod stack;
 
 pub use builder::PoolBuilder;
 pub use config::{HostConfig, PoolConfig, Setting};
-pub use pool::{OriginStats, Pool, PoolFuture, PoolStats};
+pub use pool::{ConcurrencyStats, OriginStats, Pool, PoolFuture, PoolStats};
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
 pub use stack::{
-    AnyRetryAfter, Attempt, AttemptFuture, AttemptTimeout, DefaultHeaders, DefaultHeadersLayer,
-    Guarded, HostService, HostStack, Hosts, Optional, OptionalFuture, Stack,
+    AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, Core, DefaultHeaders,
+    DefaultHeadersLayer, Fixed, HostBreaker, HostContext, HostLayer, HostLimit, HostRetry,
+    HostService, HostStack, HostTotals, Hosts, IntoBottom, MakeHostStack, NewHostStack, NoLayer,
+    Optional, OptionalFuture, PerOrigin, RateLimitEvent, Stack, StackBody, Swapped, SwappedFuture,
 };
 
 pub use standpipe_circuit_breaker::{
@@ -26,13 +28,18 @@ pub use standpipe_core::{
     RequestSent, ResendCount, RetryInfo,
 };
 pub use standpipe_metrics::{HostMetrics, PoolMetrics, Recorder};
+pub use standpipe_rate_limit::{
+    Handle as RateLimitHandle, Quota, RateLimitConfig, RateLimitStats, RequestCost, ServerWord,
+    Settle, Store,
+};
 pub use standpipe_retry::{
     BudgetPolicy, ExponentialBackoff, GiveUpEvent, GiveUpReason, Jitter, Methods, RetryEvent,
     RetryPolicy, TooLong,
 };
 pub use standpipe_timeout::RequestTimeout;
 pub use standpipe_transport::{
-    ConnectionStats, Connector, Protocol, TlsConfig, TlsProvider, Transport,
+    ConnectionStats, Connector, Protocol, Proxy, TlsConfig, TlsProvider, Transport,
+    TransportBuilder,
 };
 
 /// All of the metrics: what a snapshot is made of, and what a [`Recorder`] is told.

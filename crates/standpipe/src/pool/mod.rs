@@ -24,7 +24,7 @@ use crate::{HostConfig, IntoUri, PoolBuilder, PoolConfig, RequestBuilder};
 use erased::{BoxFuture, Erased};
 pub use future::PoolFuture;
 pub(crate) use host_configs::HostConfigs;
-pub use stats::{OriginStats, PoolStats};
+pub use stats::{ConcurrencyStats, OriginStats, PoolStats};
 
 /// An HTTP client: a bounded connection pool with per-host routing, retries, circuit breakers,
 /// timeouts and metrics, put together and boxed once.

@@ -24,6 +24,7 @@ pub use bottom::{Bottom, IntoBottom};
 pub use breaker::HostBreaker;
 pub use default_headers::{DefaultHeaders, DefaultHeadersLayer};
 pub(crate) use hooks::Hooks;
+pub use hooks::RateLimitEvent;
 pub use host_layer::{Around, Fixed, HostContext, HostLayer, NoLayer, PerOrigin};
 pub use host_stack::{HostStack, NewHostStack};
 pub use hosts::{Hosts, MakeHostStack};
