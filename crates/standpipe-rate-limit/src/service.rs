@@ -42,15 +42,12 @@ pub struct RateLimit<S, C = OneEach, P = Http> {
     shared: Arc<Shared>,
     cost: C,
     protocol: P,
-    /// Kept here, where it needs no look at what is shared.
-    wants_answers: bool,
 }
 
 impl<S, C, P> RateLimit<S, C, P> {
     pub(crate) fn new(inner: S, shared: Arc<Shared>, cost: C, protocol: P) -> Self {
         Self {
             inner,
-            wants_answers: shared.wants_answers(),
             shared,
             cost,
             protocol,
@@ -100,9 +97,9 @@ where
         let cost = self.cost.cost(&request);
         let now = self.shared.now();
         let at_once = cost > 0 && self.shared.remote.is_none();
-        if at_once && self.shared.local.try_admit(now, cost) {
+        if at_once && self.shared.limiter.local.try_admit(now, cost) {
             let future = self.inner.call(request);
-            let after = self.wants_answers.then(|| self.shared.clone());
+            let after = self.shared.wants_answers().then(|| self.shared.clone());
             return ResponseFuture::called(future, after, cost, self.protocol.clone());
         }
         self.call_later(request, cost, now)
@@ -122,7 +119,7 @@ impl<S, C, P> RateLimit<S, C, P> {
             return ResponseFuture::refused(error, protocol);
         }
         let give_up = shared.give_up(now, self.protocol.deadline(&request));
-        let joined = shared.local.join(now, cost, give_up);
+        let joined = shared.limiter.local.join(now, cost, give_up);
         if let Some(error) = shared.refusal(joined) {
             return ResponseFuture::refused(shared.note_reject(error), protocol);
         }
@@ -136,7 +133,7 @@ impl<S, C, P> RateLimit<S, C, P> {
             _ if shared.remote.is_some() => None,
             _ => {
                 let future = self.inner.call(request);
-                let after = self.wants_answers.then(|| self.shared.clone());
+                let after = self.shared.wants_answers().then(|| self.shared.clone());
                 return ResponseFuture::called(future, after, cost, protocol);
             }
         };
@@ -153,7 +150,6 @@ impl<S: Clone, C: Clone, P: Clone> Clone for RateLimit<S, C, P> {
             shared: self.shared.clone(),
             cost: self.cost.clone(),
             protocol: self.protocol.clone(),
-            wants_answers: self.wants_answers,
         }
     }
 }

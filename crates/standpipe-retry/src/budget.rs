@@ -213,13 +213,25 @@ where
 }
 
 /// The budget of one service.
+#[derive(Clone)]
 pub(crate) enum ServiceBudget {
     None,
-    Own(RetryBudget),
+    Own(Arc<RetryBudget>),
     Given(Arc<dyn Budget>),
 }
 
 impl ServiceBudget {
+    pub(crate) fn of(policy: Option<BudgetPolicy>) -> Self {
+        match policy {
+            Some(policy) => Self::Own(Arc::new(RetryBudget::new(policy))),
+            None => Self::None,
+        }
+    }
+
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self, Self::Given(_))
+    }
+
     #[inline]
     pub(crate) fn deposit(&self) {
         match self {

@@ -45,6 +45,7 @@ impl RetryLayer {
                 hooks: Hooks::default(),
                 clock: None,
                 seed: None,
+                keep: None,
                 peek: NoPeek,
             },
         }
@@ -72,6 +73,7 @@ impl<C> RetryLayer<C> {
                 hooks: settings.hooks,
                 clock: settings.clock,
                 seed: settings.seed,
+                keep: settings.keep,
                 peek,
             },
         }
@@ -96,6 +98,15 @@ impl<C> RetryLayer<C> {
     #[must_use]
     pub fn budget(mut self, budget: impl Budget + 'static) -> Self {
         self.settings.budget = Some(Arc::new(budget));
+        self
+    }
+
+    /// Goes on with the counts of the service that `handle` is of, and with its budget, where the
+    /// policy of that is the same here and neither was [given](RetryLayer::budget) as an object. All
+    /// else is as this layer says: so a stack is rebuilt with other settings.
+    #[must_use]
+    pub fn keep<D>(mut self, handle: &RetryHandle<D>) -> Self {
+        self.settings.keep = Some(handle.shared.kept());
         self
     }
 

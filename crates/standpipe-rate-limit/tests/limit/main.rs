@@ -2,8 +2,12 @@
 //! the in-memory network.
 
 mod concurrency;
+mod config;
 mod cost;
+#[cfg(feature = "serde")]
+mod data;
 mod hooks;
+mod keep;
 mod server;
 mod share;
 mod store;
