@@ -121,6 +121,14 @@ impl RateLimitConfig {
         }
     }
 
+    /// Whether there is anything to hold the pace of requests to: a quota, or the server's word.
+    pub fn limits_pace(&self) -> bool {
+        let heeds = self
+            .server_word
+            .is_some_and(|word| word != ServerWord::none());
+        !self.requests.is_empty() || !self.cost.is_empty() || heeds
+    }
+
     /// The limiter by these settings, to be given hooks, a [`Store`](crate::Store) or the limiter
     /// that [goes on](RateLimitBuilder::keep) under them. Its quotas are in the order of the fields.
     ///

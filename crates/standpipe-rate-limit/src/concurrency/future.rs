@@ -91,10 +91,10 @@ impl<S, R> Queued<S, R> {
 }
 
 impl<S: Service<R>, R> ConcurrencyResponseFuture<S, R> {
-    pub(super) fn called(future: S::Future, permit: Permit) -> Self {
+    pub(super) fn called(future: S::Future, permit: Option<Permit>) -> Self {
         Self {
             state: State::Called { future },
-            permit: Some(permit),
+            permit,
         }
     }
 

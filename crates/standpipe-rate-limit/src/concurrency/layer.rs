@@ -3,10 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tower_layer::Layer;
 
-use super::permit::Permits;
+use super::permit::{MAX_LIMIT, Permits, UNLIMITED};
 use super::service::ConcurrencyLimit;
 
 /// Makes [`ConcurrencyLimit`]: so many requests under way at once, each of them up to the end of
@@ -40,10 +39,18 @@ pub struct ConcurrencyHandle(pub(super) Arc<Permits>);
 impl ConcurrencyLimitLayer {
     /// At most `limit` requests are under way; the rest wait as long as their deadline allows.
     ///
-    /// More than the largest number of permits that tokio's semaphore can hold is taken as that.
+    /// More than what tokio's semaphore can hold is taken as that.
     pub fn new(limit: NonZeroUsize) -> Self {
         Self {
-            source: Source::Fresh(limit.get().min(Semaphore::MAX_PERMITS)),
+            source: Source::Fresh(limit.get().min(MAX_LIMIT)),
+            max_wait: None,
+        }
+    }
+
+    /// Any number of requests may be under way: its services hand them on, and count none.
+    pub fn unlimited() -> Self {
+        Self {
+            source: Source::Fresh(UNLIMITED),
             max_wait: None,
         }
     }
@@ -54,6 +61,14 @@ impl ConcurrencyLimitLayer {
             source: Source::Shared(handle.clone()),
             max_wait: None,
         }
+    }
+
+    /// Goes on with the limit that `handle` is of, in place of a new one: with what is under way and
+    /// who waits. The longest wait stays this layer's.
+    #[must_use]
+    pub fn keep(mut self, handle: &ConcurrencyHandle) -> Self {
+        self.source = Source::Shared(handle.clone());
+        self
     }
 
     /// Requests wait for `longest` at most, and never beyond their deadline.

@@ -3,6 +3,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// No limit at all.
+pub(super) const UNLIMITED: usize = Semaphore::MAX_PERMITS;
+
+/// The largest limit.
+pub(super) const MAX_LIMIT: usize = UNLIMITED - 1;
+
 /// The permits of one limit.
 #[derive(Debug)]
 pub(super) struct Permits {
@@ -26,6 +32,10 @@ impl Permits {
             limit,
             waiting: AtomicUsize::new(0),
         }
+    }
+
+    pub(super) fn is_unlimited(&self) -> bool {
+        self.limit == UNLIMITED
     }
 }
 

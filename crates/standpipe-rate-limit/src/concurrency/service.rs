@@ -84,8 +84,11 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        if self.permits.is_unlimited() {
+            return ConcurrencyResponseFuture::called(self.inner.call(request), None);
+        }
         if let Ok(permit) = self.permits.semaphore.clone().try_acquire_owned() {
-            return ConcurrencyResponseFuture::called(self.inner.call(request), permit);
+            return ConcurrencyResponseFuture::called(self.inner.call(request), Some(permit));
         }
         let by_wait = self.max_wait.map(Deadline::after);
         let give_up = Deadline::earlier(by_wait, Deadline::of(&request));

@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,10 +66,7 @@ where
         let config = self.settings.config;
         config.check()?;
         let registry = registry(&config, self.settings.recorder);
-        let retry = self
-            .settings
-            .retry
-            .unwrap_or_else(|| retry_policy(&config));
+        let retry = self.settings.retry.unwrap_or_else(|| retry_policy(&config));
         let table = host_table(&config, &retry, self.settings.hosts)?;
         let bottom = self.bottom.into_bottom(&config)?;
         let transport = bottom.transport().cloned();
@@ -152,7 +150,11 @@ pub(crate) fn host_table(
         attempt_timeout: config.attempt_timeout,
         max_connections: None,
         retry: retry.clone(),
-        circuit_breaker: outlasting(config.circuit_breaker.clone(), config, config.attempt_timeout),
+        circuit_breaker: outlasting(
+            config.circuit_breaker.clone(),
+            config,
+            config.attempt_timeout,
+        ),
         rate_limit: config.rate_limit.clone(),
     };
     let mut own: Vec<(HostPattern, PerHost)> = Vec::new();
@@ -175,13 +177,16 @@ fn of_host(
     host.check(name)?;
     let headers = host.headers(name, &config.headers()?)?;
     let attempt_timeout = host.attempt_timeout.or(config.attempt_timeout);
-    let circuit_breaker = host.circuit_breaker.clone().or(config.circuit_breaker.clone());
+    let circuit_breaker = host
+        .circuit_breaker
+        .clone()
+        .or(config.circuit_breaker.clone());
     Ok(PerHost {
         headers: (!headers.is_empty()).then(|| Arc::new(headers)),
         request_timeout: host.request_timeout.or(config.request_timeout),
         body_idle_timeout: host.body_idle_timeout,
         attempt_timeout,
-        max_connections: host.max_connections,
+        max_connections: host.max_connections.and_then(NonZeroUsize::new),
         retry: host.retry.clone().unwrap_or_else(|| others.retry.clone()),
         circuit_breaker: outlasting(circuit_breaker, config, attempt_timeout),
         rate_limit: host.rate_limit.clone().or(config.rate_limit.clone()),

@@ -45,7 +45,7 @@ use recorder::SharedRecorder;
 /// Its parameters are the layers around the whole stack, the stack of each host, and what is at the
 /// bottom; each has a default, and a `PoolBuilder` without parameters is what
 /// [`Pool::builder`] gives.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct PoolBuilder<O = Identity, H = HostStack, T = TransportBuilder> {
     settings: Settings,
     outer: O,
@@ -62,6 +62,17 @@ struct Settings {
     retry: Option<RetryPolicy>,
     hooks: Hooks,
     recorder: Option<SharedRecorder>,
+}
+
+impl Default for PoolBuilder {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            outer: Identity::new(),
+            host_stack: HostStack::new(),
+            bottom: TransportBuilder::default(),
+        }
+    }
 }
 
 macro_rules! setters {

@@ -54,7 +54,10 @@ impl<O, H, T> PoolBuilder<O, H, T> {
     }
 }
 
-/// The builder with other layers around a host's stack, and around its attempts.
+/// The builder with another layer in one place of a host's stack.
+type WithRetry<O, HO, B, L, A, T, N> = PoolBuilder<O, HostStack<HO, Fixed<N>, B, L, A>, T>;
+type WithBreaker<O, HO, R, L, A, T, N> = PoolBuilder<O, HostStack<HO, R, Fixed<N>, L, A>, T>;
+type WithLimit<O, HO, R, B, A, T, N> = PoolBuilder<O, HostStack<HO, R, B, Fixed<N>, A>, T>;
 type WithOuter<O, HO, R, B, L, A, T, N> =
     PoolBuilder<O, HostStack<Around<HO, Fixed<N>>, R, B, L, A>, T>;
 type WithAttempt<O, HO, R, B, L, A, T, N> =
@@ -71,25 +74,19 @@ impl<O, HO, R, B, L, A, T> PoolBuilder<O, HostStack<HO, R, B, L, A>, T> {
 
     /// Puts `layer` in the place of the retry; see [`HostStack::retry`].
     #[must_use]
-    pub fn retry<N>(self, layer: N) -> PoolBuilder<O, HostStack<HO, Fixed<N>, B, L, A>, T> {
+    pub fn retry<N>(self, layer: N) -> WithRetry<O, HO, B, L, A, T, N> {
         self.host_stack(|stack| stack.retry(Fixed(layer)))
     }
 
     /// Puts `layer` in the place of the circuit breaker; see [`HostStack::circuit_breaker`].
     #[must_use]
-    pub fn circuit_breaker_layer<N>(
-        self,
-        layer: N,
-    ) -> PoolBuilder<O, HostStack<HO, R, Fixed<N>, L, A>, T> {
+    pub fn circuit_breaker_layer<N>(self, layer: N) -> WithBreaker<O, HO, R, L, A, T, N> {
         self.host_stack(|stack| stack.circuit_breaker(Fixed(layer)))
     }
 
     /// Puts `layer` in the place of the rate limit; see [`HostStack::rate_limit`].
     #[must_use]
-    pub fn rate_limit_layer<N>(
-        self,
-        layer: N,
-    ) -> PoolBuilder<O, HostStack<HO, R, B, Fixed<N>, A>, T> {
+    pub fn rate_limit_layer<N>(self, layer: N) -> WithLimit<O, HO, R, B, A, T, N> {
         self.host_stack(|stack| stack.rate_limit(Fixed(layer)))
     }
 

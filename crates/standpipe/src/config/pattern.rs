@@ -149,13 +149,25 @@ mod tests {
             "http://b.a.test:99",
         ];
         for pair in rising.windows(2) {
-            assert!(pattern(pair[0]).rank() < pattern(pair[1]).rank(), "{pair:?}");
+            assert!(
+                pattern(pair[0]).rank() < pattern(pair[1]).rank(),
+                "{pair:?}"
+            );
         }
     }
 
     #[test]
     fn what_means_no_host_is_refused_without_its_password() {
-        for text in ["", "*", "*.", "ftp://a.test", "a.test/path", "a.test:0", "a.test:x", "a*b"] {
+        for text in [
+            "",
+            "*",
+            "*.",
+            "ftp://a.test",
+            "a.test/path",
+            "a.test:0",
+            "a.test:x",
+            "a*b",
+        ] {
             assert!(HostPattern::parse(text).is_err(), "{text}");
         }
         let refused = HostPattern::parse("https://user:secret@a.test").unwrap_err();

@@ -11,9 +11,9 @@ use tower_service::Service;
 
 use crate::stack::StackBody;
 
-pub(super) type BoxFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
+pub(crate) type BoxFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
 
-pub(super) trait Erased: Send + Sync {
+pub(crate) trait Erased: Send + Sync {
     fn call(&self, request: Request<Body>) -> BoxFuture;
 }
 

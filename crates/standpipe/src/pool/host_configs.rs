@@ -36,7 +36,9 @@ impl HostConfigs {
         loop {
             let seen = self.settings.table();
             let mut given = seen.given().to_vec();
-            given.retain(|(known, _)| !HostPattern::parse(known).is_ok_and(|known| known == pattern));
+            given.retain(|(known, _)| {
+                !HostPattern::parse(known).is_ok_and(|known| known == pattern)
+            });
             given.push((name.to_owned(), own.clone()));
             let table = host_table(config, &self.retry, given)?;
             if self.settings.replace_table(&seen, table) {

@@ -166,7 +166,7 @@ impl Pool {
     /// none, and when [`circuit_breaker`](Self::circuit_breaker) would be.
     pub fn rate_limiter(&self, origin: &Origin) -> Option<LimitHandle> {
         let host = self.inner.parts.hosts.parts(origin)?;
-        host.limit.as_ref().map(|limit| limit.handle.clone())
+        host.limit.clone()
     }
 
     /// Sets what holds for a host from its next request on, in place of what held for the same

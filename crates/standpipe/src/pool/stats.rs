@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use standpipe_circuit_breaker::State;
 use standpipe_core::Origin;
-use standpipe_rate_limit::RateLimitStats;
+use standpipe_rate_limit::{Handle as LimitHandle, RateLimitStats};
 use standpipe_transport::{ConnectionStats, TransportStats};
 
 use crate::stack::HostParts;
@@ -57,7 +57,7 @@ impl OriginStats {
             origin,
             connections: ConnectionStats::default(),
             circuit: parts.circuit.as_ref().map(|kept| kept.handle.state()),
-            rate_limit: parts.limit.as_ref().map(|kept| kept.handle.stats()),
+            rate_limit: parts.limit.as_ref().map(LimitHandle::stats),
             concurrency,
         }
     }

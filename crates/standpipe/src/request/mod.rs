@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 use standpipe_core::{Body, Error, ErrorKind, Origin, Phase};
+use standpipe_rate_limit::RequestCost;
 use standpipe_retry::{RetryEvent, RetryPolicy};
 use standpipe_timeout::RequestTimeout;
 
@@ -151,6 +152,15 @@ impl RequestBuilder {
     /// Shows each retry of this request to `hook` before it waits, after the pool's own hook.
     pub fn on_retry(self, hook: impl Fn(&RetryEvent<'_>) + Send + Sync + 'static) -> Self {
         self.wishing(|wish| wish.on_retry = Some(Arc::new(hook)))
+    }
+
+    /// How many units of its host's quotas by cost this request takes, such as tokens; see
+    /// [`PoolBuilder::request_cost`](crate::PoolBuilder::request_cost).
+    pub fn cost(self, units: u32) -> Self {
+        self.with(|request| {
+            request.extensions_mut().insert(RequestCost(units));
+            Ok(())
+        })
     }
 
     /// Sets `Idempotency-Key`, the same on each attempt: the request is then sent again where it may

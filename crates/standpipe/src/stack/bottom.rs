@@ -1,8 +1,9 @@
+use std::num::NonZeroUsize;
+
 use standpipe_core::{Body, BoxError, Error, Origin};
 use standpipe_transport::{OriginTransport, Transport, TransportBuilder};
 use tower_service::Service;
 
-use super::settings::PerHost;
 use super::swapped::Swapped;
 use crate::PoolConfig;
 
@@ -29,7 +30,7 @@ pub trait Bottom: sealed::Sealed + Clone + Send + Sync + 'static {
     const HOLDS_TO_DEADLINES: bool;
 
     #[doc(hidden)]
-    fn origin(&self, origin: &Origin, settings: &PerHost) -> Self::Service;
+    fn origin(&self, origin: &Origin, max_connections: Option<NonZeroUsize>) -> Self::Service;
 
     #[doc(hidden)]
     fn transport(&self) -> Option<&Transport>;
@@ -67,9 +68,9 @@ impl Bottom for Transport {
     type Service = OriginTransport;
     const HOLDS_TO_DEADLINES: bool = true;
 
-    fn origin(&self, origin: &Origin, settings: &PerHost) -> OriginTransport {
+    fn origin(&self, origin: &Origin, max_connections: Option<NonZeroUsize>) -> OriginTransport {
         let service = Self::origin(self, origin);
-        service.set_max_connections(settings.max_connections);
+        service.set_max_connections(max_connections);
         service
     }
 
@@ -100,7 +101,7 @@ where
     type Service = Self;
     const HOLDS_TO_DEADLINES: bool = false;
 
-    fn origin(&self, _: &Origin, _: &PerHost) -> Self {
+    fn origin(&self, _: &Origin, _: Option<NonZeroUsize>) -> Self {
         self.clone()
     }
 

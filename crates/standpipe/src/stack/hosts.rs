@@ -18,8 +18,10 @@ pub struct MakeHostStack<H, T> {
 }
 
 /// The hosts' stacks, each made at the first request to it.
-pub type Hosts<H, T> =
-    HostRouter<MakeHostStack<H, T>, HostService<<H as NewHostStack<<T as Bottom>::Service>>::Service>>;
+pub type Hosts<H, T> = HostRouter<
+    MakeHostStack<H, T>,
+    HostService<<H as NewHostStack<<T as Bottom>::Service>>::Service>,
+>;
 
 impl<H, T> MakeHostStack<H, T>
 where
@@ -48,7 +50,7 @@ where
             before,
             parts: HostParts::with_headers(own.headers.clone()),
         };
-        let bottom = self.bottom.origin(origin, own);
+        let bottom = self.bottom.origin(origin, own.max_connections);
         let stack = self
             .stack
             .new_stack(&mut host, bottom, T::HOLDS_TO_DEADLINES);

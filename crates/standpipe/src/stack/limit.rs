@@ -1,7 +1,6 @@
 use standpipe_core::Body;
 use standpipe_rate_limit::{
-    ConcurrencyLimit, ConcurrencyLimitLayer, HttpCost, RateLimit, RateLimitBuilder,
-    RateLimitConfig,
+    ConcurrencyLimit, ConcurrencyLimitLayer, HttpCost, RateLimit, RateLimitConfig,
 };
 use tower_layer::Layer;
 
@@ -27,7 +26,14 @@ impl<S> HostLayer<S> for HostLimit {
             true => paced(host, config, inner),
             false => Optional::Off(inner),
         };
-        concurrency(host, config).layer(paced)
+        let limited = concurrency(host, config).layer(paced);
+        if config.max_concurrent.is_some() {
+            host.parts.concurrency = Some(Kept {
+                handle: limited.handle(),
+                made_from: config.clone(),
+            });
+        }
+        limited
     }
 }
 
@@ -39,34 +45,23 @@ fn paced<S>(
     let builder = checked(config.builder());
     let mut builder = host.hooks.watch_limit(builder, host.origin, host.recorder);
     if let Some(kept) = host.before.and_then(|parts| parts.limit.as_ref()) {
-        builder = builder.keep(&kept.handle);
+        builder = builder.keep(kept);
     }
     let cost = host.hooks.cost_of(host.origin);
     let limit = builder.build().cost(cost).layer(inner);
-    host.parts.limit = Some(Kept {
-        handle: limit.handle(),
-        made_from: config.clone(),
-    });
+    host.parts.limit = Some(limit.handle());
     Optional::On(limit, host.origin.clone())
 }
 
-fn concurrency(host: &mut HostContext<'_>, config: &RateLimitConfig) -> ConcurrencyLimitLayer {
+fn concurrency(host: &HostContext<'_>, config: &RateLimitConfig) -> ConcurrencyLimitLayer {
     let Some(fresh) = checked(config.concurrency_layer()) else {
         return ConcurrencyLimitLayer::unlimited();
     };
-    let before = host
-        .before
-        .and_then(|parts| parts.concurrency.as_ref())
-        .filter(|kept| Some(kept.made_from) == config.max_concurrent);
-    let layer = match before {
-        Some(kept) => fresh.keep(&kept.handle),
-        None => fresh,
-    };
-    host.parts.concurrency = layer.handle().map(|handle| Kept {
-        made_from: handle.limit(),
-        handle,
-    });
-    layer
+    let before = host.before.and_then(|parts| parts.concurrency.as_ref());
+    match before {
+        Some(kept) if kept.made_from == *config => fresh.keep(&kept.handle),
+        _ => fresh,
+    }
 }
 
 fn checked<T>(made: Result<T, standpipe_core::Error>) -> T {

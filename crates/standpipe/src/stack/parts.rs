@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use http::{HeaderMap, Request};
 use standpipe_circuit_breaker::{CircuitBreakerConfig, Handle as CircuitHandle};
 use standpipe_rate_limit::{ConcurrencyHandle, Handle as LimitHandle, RateLimitConfig};
-use standpipe_retry::{Peek, RetryHandle, RetryPolicy};
+use standpipe_retry::{Peek, RetryHandle};
 use tower_service::Service;
 
 use super::default_headers::fill_in;
@@ -15,9 +15,9 @@ use super::default_headers::fill_in;
 pub(crate) struct HostParts {
     pub(super) headers: Option<Arc<HeaderMap>>,
     pub(crate) circuit: Option<Kept<CircuitHandle, CircuitBreakerConfig>>,
-    pub(crate) limit: Option<Kept<LimitHandle, RateLimitConfig>>,
-    pub(crate) concurrency: Option<Kept<ConcurrencyHandle, usize>>,
-    pub(crate) retry: Option<Kept<RetryHandle<Peek>, RetryPolicy>>,
+    pub(crate) limit: Option<LimitHandle>,
+    pub(crate) concurrency: Option<Kept<ConcurrencyHandle, RateLimitConfig>>,
+    pub(crate) retry: Option<RetryHandle<Peek>>,
 }
 
 impl HostParts {
@@ -29,7 +29,7 @@ impl HostParts {
     }
 }
 
-/// A part's handle, with the settings that it was made from.
+/// A part's handle, with the settings that it was made from: with others a new one is made.
 #[derive(Debug)]
 pub(crate) struct Kept<T, C> {
     pub(crate) handle: T,

@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub(crate) struct PerHost {
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) body_idle_timeout: Option<Duration>,
     pub(crate) attempt_timeout: Option<Duration>,
-    pub(crate) max_connections: Option<usize>,
+    pub(crate) max_connections: Option<NonZeroUsize>,
     pub(crate) retry: RetryPolicy,
     pub(crate) circuit_breaker: Option<CircuitBreakerConfig>,
     pub(crate) rate_limit: Option<RateLimitConfig>,
