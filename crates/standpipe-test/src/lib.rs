@@ -8,6 +8,7 @@ pub mod external;
 mod gate;
 pub mod h2peer;
 pub mod memory;
+pub mod mock;
 mod peer;
 mod probe;
 #[cfg(feature = "server")]
@@ -19,6 +20,7 @@ mod server;
 pub use ca::{Ca, Leaf};
 pub use gate::Gate;
 pub use h2peer::H2Peer;
+pub use mock::{MockResponse, MockService};
 pub use peer::Peer;
 pub use probe::{Probe, ProbeHandle};
 #[cfg(feature = "server")]
