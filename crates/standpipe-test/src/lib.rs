@@ -3,6 +3,7 @@
 #[cfg(feature = "server")]
 mod ca;
 mod changes;
+pub mod contract;
 #[cfg(feature = "external")]
 pub mod external;
 mod gate;
@@ -18,6 +19,7 @@ mod server;
 
 #[cfg(feature = "server")]
 pub use ca::{Ca, Leaf};
+pub use contract::{LayerContract, assert_layer_contract, assert_reserves_nothing};
 pub use gate::Gate;
 pub use h2peer::H2Peer;
 pub use mock::{MockResponse, MockService};
