@@ -2,6 +2,7 @@
 
 mod body;
 mod classify;
+mod closing;
 mod connection;
 #[cfg(feature = "serde")]
 #[doc(hidden)]
@@ -20,6 +21,7 @@ pub mod sync;
 
 pub use body::{Body, Replay, ReplayBody, Unread};
 pub use classify::{Classify, HttpClassifier, Outcome};
+pub use closing::{Closed, Closing};
 pub use connection::{ConnectionFacts, ConnectionInfo};
 pub use deadline::Deadline;
 pub use error::{BoxError, Error, ErrorKind, Phase, RequestSent, RetryInfo};

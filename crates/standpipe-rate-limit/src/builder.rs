@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
+use standpipe_core::Closing;
 
 use crate::cost::OneEach;
 use crate::handle::Handle;
@@ -50,6 +51,7 @@ impl RateLimitBuilder {
                 word: Some(ServerWord::default()),
                 actual: None,
                 clock: None,
+                closing: None,
                 hooks: Hooks::default(),
                 store: None,
                 keep: None,
@@ -141,6 +143,13 @@ impl<C, P> RateLimitBuilder<C, P> {
     /// process alone.
     pub fn store(mut self, store: impl Store) -> Self {
         self.settings.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Once `signal` is closed nobody waits: those in line, and all who would have to join it, end
+    /// with [`Shutdown`](standpipe_core::ErrorKind::Shutdown).
+    pub fn closing(mut self, signal: Closing) -> Self {
+        self.settings.closing = Some(signal);
         self
     }
 

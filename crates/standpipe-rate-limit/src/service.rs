@@ -7,6 +7,7 @@ use standpipe_core::BoxError;
 use tower_service::Service;
 
 use crate::cost::{Cost, OneEach};
+use crate::error;
 use crate::future::{Queued, ResponseFuture};
 use crate::handle::Handle;
 use crate::local::Joined;
@@ -26,7 +27,8 @@ use crate::shared::Shared;
 /// [`RateLimited`](standpipe_core::ErrorKind::RateLimited), at once, when the wait would be longer
 /// than it may; [`retry_after`](standpipe_core::Error::retry_after) is how long it would have been.
 /// Of kind [`InvalidRequest`](standpipe_core::ErrorKind::InvalidRequest) when a request costs nothing,
-/// or more than a quota ever holds. The inner service's errors pass unchanged.
+/// or more than a quota ever holds; of kind [`Shutdown`](standpipe_core::ErrorKind::Shutdown) when it
+/// would have to wait after its [signal](crate::RateLimitBuilder::closing) was closed. The inner service's errors pass unchanged.
 ///
 /// # Panics
 ///
@@ -118,9 +120,19 @@ impl<S, C, P> RateLimit<S, C, P> {
         if let Err(error) = shared.check(cost) {
             return ResponseFuture::refused(error, protocol);
         }
-        let give_up = shared.give_up(now, self.protocol.deadline(&request));
+        let closed = shared.is_closed();
+        if closed && shared.remote.is_some() {
+            return ResponseFuture::refused(error::closed(), protocol);
+        }
+        let give_up = match closed {
+            true => now,
+            false => shared.give_up(now, self.protocol.deadline(&request)),
+        };
         let joined = shared.limiter.local.join(now, cost, give_up);
         if let Some(error) = shared.refusal(joined) {
+            if closed {
+                return ResponseFuture::refused(error::closed(), protocol);
+            }
             return ResponseFuture::refused(shared.note_reject(error), protocol);
         }
         let place = match joined {

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 use standpipe_core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use standpipe_core::{Deadline, Error};
+use standpipe_core::{Closed, Closing, Deadline, Error};
 use tokio::time::Instant;
 
 use crate::gcra::{FAR, nanos};
@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) word: Option<ServerWord>,
     pub(crate) actual: Option<ActualCost>,
     pub(crate) clock: Option<WallClock>,
+    pub(crate) closing: Option<Closing>,
     pub(crate) hooks: Hooks,
     pub(crate) store: Option<Arc<dyn Store>>,
     /// The limiter that goes on under these settings; a new one where there is none.
@@ -129,6 +130,18 @@ impl Shared {
         deadline.map_or(by_wait, |deadline| {
             by_wait.min(or_never(self.limiter.since_epoch(deadline.instant())))
         })
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.settings
+            .closing
+            .as_ref()
+            .is_some_and(Closing::is_closed)
+    }
+
+    /// Ready once nobody is to wait any more.
+    pub(crate) fn closed(&self) -> Option<Closed> {
+        self.settings.closing.as_ref().map(Closing::closed)
     }
 
     pub(crate) fn never_waits(&self) -> bool {

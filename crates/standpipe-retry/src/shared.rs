@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use standpipe_core::sync::atomic::{AtomicU64, Ordering};
-use standpipe_core::{BoxError, Error};
+use standpipe_core::{BoxError, Closing, Error};
 
 use crate::budget::ServiceBudget;
 use crate::hooks::Hooks;
@@ -22,6 +22,7 @@ pub(crate) struct Settings<C> {
     pub(crate) hooks: Hooks,
     pub(crate) clock: Option<WallClock>,
     pub(crate) seed: Option<u64>,
+    pub(crate) closing: Option<Closing>,
     /// What goes on under these settings; new where there is none.
     pub(crate) keep: Option<Kept>,
     pub(crate) peek: C,
@@ -85,6 +86,14 @@ impl<C> Shared<C> {
             counts: kept.map_or_else(Arc::default, |kept| Arc::clone(&kept.counts)),
             settings,
         }
+    }
+
+    /// Whether nobody is to wait any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.settings
+            .closing
+            .as_ref()
+            .is_some_and(Closing::is_closed)
     }
 
     /// What another service goes on with.

@@ -26,6 +26,14 @@ async fn a_limiter_goes_on_under_other_settings() {
     new.call(request()).await.unwrap();
     assert_eq!(record.at(), [0, 0, 100, 200].map(ms));
     assert_eq!(old.handle().stats(), new.handle().stats());
+    // How many may wait is the line's, and the newest layer's.
+    let nobody = builder().keep(&new.handle()).max_waiting(0).build();
+    let mut newest = nobody.layer(record.service());
+    let full = error(newest.call(request()).await);
+    assert!(
+        full.to_string().contains("0 requests wait already"),
+        "{full}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

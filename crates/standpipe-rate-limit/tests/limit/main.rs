@@ -1,6 +1,7 @@
 //! The limiter through its public API: in paused time, over services that answer at once, and over
 //! the in-memory network.
 
+mod closing;
 mod concurrency;
 mod config;
 mod cost;

@@ -4,6 +4,7 @@ mod backoff;
 mod bodies;
 mod budget;
 mod cancel;
+mod closing;
 #[cfg(feature = "serde")]
 mod data;
 mod deadline;

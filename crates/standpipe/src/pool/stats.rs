@@ -48,10 +48,10 @@ pub struct ConcurrencyStats {
 
 impl OriginStats {
     fn of_parts(origin: Origin, parts: &HostParts) -> Self {
-        let concurrency = parts.concurrency.as_ref().map(|kept| ConcurrencyStats {
-            limit: kept.handle.limit(),
-            in_flight: kept.handle.in_flight(),
-            waiting: kept.handle.waiting(),
+        let concurrency = parts.concurrency.as_ref().map(|handle| ConcurrencyStats {
+            limit: handle.limit(),
+            in_flight: handle.in_flight(),
+            waiting: handle.waiting(),
         });
         Self {
             origin,

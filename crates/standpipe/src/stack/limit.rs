@@ -6,7 +6,6 @@ use tower_layer::Layer;
 
 use super::host_layer::{HostContext, HostLayer};
 use super::optional::Optional;
-use super::parts::Kept;
 
 /// The place of the rate limit: a limit on the requests under way, and within it one on their pace,
 /// of the host's own and as its settings say, or none of either.
@@ -28,10 +27,7 @@ impl<S> HostLayer<S> for HostLimit {
         };
         let limited = concurrency(host, config).layer(paced);
         if config.max_concurrent.is_some() {
-            host.parts.concurrency = Some(Kept {
-                handle: limited.handle(),
-                made_from: config.clone(),
-            });
+            host.parts.concurrency = Some(limited.handle());
         }
         limited
     }
@@ -59,8 +55,8 @@ fn concurrency(host: &HostContext<'_>, config: &RateLimitConfig) -> ConcurrencyL
     };
     let before = host.before.and_then(|parts| parts.concurrency.as_ref());
     match before {
-        Some(kept) if kept.made_from == *config => fresh.keep(&kept.handle),
-        _ => fresh,
+        Some(before) => fresh.keep(before),
+        None => fresh,
     }
 }
 

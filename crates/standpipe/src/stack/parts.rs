@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 
 use http::{HeaderMap, Request};
 use standpipe_circuit_breaker::{CircuitBreakerConfig, Handle as CircuitHandle};
-use standpipe_rate_limit::{ConcurrencyHandle, Handle as LimitHandle, RateLimitConfig};
+use standpipe_rate_limit::{ConcurrencyHandle, Handle as LimitHandle};
 use standpipe_retry::{Peek, RetryHandle};
 use tower_service::Service;
 
@@ -16,7 +16,7 @@ pub(crate) struct HostParts {
     pub(super) headers: Option<Arc<HeaderMap>>,
     pub(crate) circuit: Option<Kept<CircuitHandle, CircuitBreakerConfig>>,
     pub(crate) limit: Option<LimitHandle>,
-    pub(crate) concurrency: Option<Kept<ConcurrencyHandle, RateLimitConfig>>,
+    pub(crate) concurrency: Option<ConcurrencyHandle>,
     pub(crate) retry: Option<RetryHandle<Peek>>,
 }
 

@@ -99,9 +99,7 @@ async fn a_pause_that_the_server_asks_for_holds_for_all_and_is_told() {
         pool.rate_limit(RateLimitConfig::default())
             .without_retry()
             .on_rate_limit(move |origin, event| {
-                tell.lock()
-                    .unwrap()
-                    .push((origin.host().to_owned(), *event));
+                tell.lock().push((origin.host().to_owned(), *event));
             })
     });
     let first = spawn_get(&pool, URL);
