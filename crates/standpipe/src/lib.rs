@@ -5,17 +5,25 @@ mod config;
 mod pool;
 mod request;
 mod response;
+pub mod sse;
 mod stack;
+mod stream;
 
 pub use builder::PoolBuilder;
 pub use config::{HostConfig, PoolConfig, Setting};
 pub use pool::{OriginStats, Pool, PoolFuture, PoolStats};
+#[cfg(feature = "fs")]
+pub use request::FileBody;
+#[cfg(feature = "multipart")]
+pub use request::multipart;
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
 pub use stack::{
     AnyRetryAfter, Attempt, AttemptFuture, AttemptTimeout, DefaultHeaders, DefaultHeadersLayer,
     Guarded, HostService, HostStack, Hosts, Optional, OptionalFuture, Stack,
 };
+
+pub use stream::{BytesStream, Lines};
 
 pub use standpipe_circuit_breaker::{
     Cause, CircuitBreakerConfig, Handle as CircuitHandle, SlowCalls, Span, State as CircuitState,
