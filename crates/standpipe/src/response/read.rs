@@ -80,16 +80,7 @@ impl Response {
         #[cfg(not(feature = "charset"))]
         {
             let url = self.url.clone();
-            let bytes = self.bytes().await?;
-            let undecodable = |error: std::string::FromUtf8Error| {
-                let error = error.utf8_error();
-                undecodable("UTF-8").with_source(error).with_url(&url)
-            };
-            let text = String::from_utf8(bytes.into()).map_err(undecodable)?;
-            Ok(match text.strip_prefix('\u{feff}') {
-                Some(text) => text.to_owned(),
-                None => text,
-            })
+            utf8(self.bytes().await?).map_err(|error| error.with_url(&url))
         }
     }
 
@@ -111,10 +102,15 @@ impl Response {
             return Err(undecodable("text of a charset that is known").with_url(&url));
         };
         let bytes = self.bytes().await?;
-        match encoding.decode(&bytes) {
-            (text, _, false) => Ok(text.into_owned()),
-            (_, encoding, true) => Err(undecodable(encoding.name()).with_url(&url)),
-        }
+        let encoding = Encoding::for_bom(&bytes).map_or(encoding, |(encoding, _)| encoding);
+        let text = match encoding == encoding_rs::UTF_8 {
+            true => utf8(bytes),
+            false => match encoding.decode(&bytes) {
+                (text, _, false) => Ok(text.into_owned()),
+                (_, _, true) => Err(undecodable(encoding.name())),
+            },
+        };
+        text.map_err(|error| error.with_url(&url))
     }
 
     /// The whole body, read as JSON.
@@ -144,6 +140,16 @@ impl Response {
             .with_request_sent(RequestSent::Yes)
             .with_url(&self.url))
     }
+}
+
+/// UTF-8 without the byte order mark that it may begin with.
+fn utf8(bytes: Bytes) -> Result<String, Error> {
+    let text = String::from_utf8(bytes.into())
+        .map_err(|error| undecodable("UTF-8").with_source(error.utf8_error()))?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(text) => text.to_owned(),
+        None => text,
+    })
 }
 
 fn undecodable(what: &str) -> Error {

@@ -202,7 +202,7 @@ impl Events {
             .with_source(ErrorEvent::new(event)))
     }
 
-    fn at_end(&mut self) -> Option<Error> {
+    fn at_end(&self) -> Option<Error> {
         let complete = self.ends_when.is_none() || self.has_failed;
         let events = self.given;
         (!complete).then(|| self.error(ErrorKind::StreamIncomplete { events }))

@@ -72,7 +72,7 @@ impl Encoded {
             let sections: Arc<[_]> = self
                 .sections
                 .into_iter()
-                .filter_map(|section| Repeatable::of(section))
+                .filter_map(Repeatable::of)
                 .collect();
             let end = self.end;
             return Body::from_fn(move || {
