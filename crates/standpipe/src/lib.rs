@@ -5,11 +5,17 @@ mod config;
 mod pool;
 mod request;
 mod response;
+pub mod sse;
 mod stack;
+mod stream;
 
 pub use builder::PoolBuilder;
 pub use config::{HostConfig, PoolConfig, Setting};
 pub use pool::{ConcurrencyStats, OriginStats, Pool, PoolFuture, PoolStats};
+#[cfg(feature = "fs")]
+pub use request::FileBody;
+#[cfg(feature = "multipart")]
+pub use request::multipart;
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
 pub use stack::{
@@ -18,9 +24,10 @@ pub use stack::{
     HostService, HostStack, HostTotals, Hosts, IntoBottom, MakeHostStack, NewHostStack, NoLayer,
     Optional, OptionalFuture, PerOrigin, RateLimitEvent, Stack, StackBody, Swapped, SwappedFuture,
 };
+pub use stream::{BytesStream, Lines};
 
 pub use standpipe_circuit_breaker::{
-    Cause, CircuitBreakerConfig, Handle as CircuitHandle, SlowCalls, Span, State as CircuitState,
+    Cause, CircuitBreakerConfig, Counts as CircuitCounts, Handle as CircuitHandle, SlowCalls, Span, State as CircuitState,
     Transition, Trip, Window,
 };
 pub use standpipe_core::{

@@ -102,9 +102,54 @@ impl Pool {
         self.request(Method::POST, url)
     }
 
+    /// Begins a PUT request.
+    pub fn put(&self, url: impl IntoUri) -> RequestBuilder {
+        self.request(Method::PUT, url)
+    }
+
+    /// Begins a PATCH request.
+    pub fn patch(&self, url: impl IntoUri) -> RequestBuilder {
+        self.request(Method::PATCH, url)
+    }
+
+    /// Begins a DELETE request.
+    pub fn delete(&self, url: impl IntoUri) -> RequestBuilder {
+        self.request(Method::DELETE, url)
+    }
+
+    /// Begins a HEAD request.
+    pub fn head(&self, url: impl IntoUri) -> RequestBuilder {
+        self.request(Method::HEAD, url)
+    }
+
+    /// Begins an OPTIONS request.
+    pub fn options(&self, url: impl IntoUri) -> RequestBuilder {
+        self.request(Method::OPTIONS, url)
+    }
+
     /// Begins a request of any method.
     pub fn request(&self, method: Method, url: impl IntoUri) -> RequestBuilder {
         RequestBuilder::new(self.clone(), method, url.into_uri())
+    }
+
+    /// Goes on with a request that was made elsewhere, as if it had been begun here: its headers,
+    /// extensions and deadline stay with it. [`RequestBuilder::build`] is the way back.
+    ///
+    /// ```
+    /// # fn build(pool: standpipe::Pool) -> Result<(), standpipe::Error> {
+    /// let made = http::Request::get("http://example.com/").body(standpipe::Body::empty()).unwrap();
+    /// let request = pool.request_from(made).bearer_auth("token");
+    /// let made: http::Request<standpipe::Body> = request.try_into()?;
+    /// assert!(made.headers().contains_key("authorization"));
+    /// # Ok(()) }
+    /// # build(standpipe::Pool::new()).unwrap();
+    /// ```
+    pub fn request_from<B>(&self, request: Request<B>) -> RequestBuilder
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        RequestBuilder::of(self.clone(), request)
     }
 
     /// Sends a request that was made elsewhere. The body comes back as it is, without a limit.
