@@ -3,6 +3,7 @@
 mod builder;
 mod config;
 mod pool;
+mod redirect;
 mod request;
 mod response;
 mod stack;
@@ -10,6 +11,7 @@ mod stack;
 pub use builder::PoolBuilder;
 pub use config::{HostConfig, PoolConfig, Setting};
 pub use pool::{OriginStats, Pool, PoolFuture, PoolStats};
+pub use redirect::{Redirect, RedirectChain, RedirectFuture, RedirectLayer, final_uri};
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
 pub use stack::{

@@ -70,8 +70,13 @@ pub enum ErrorKind {
     },
     /// A body could not be decoded as asked: text, JSON, compression.
     Decode,
-    /// A redirect was refused, or there were too many.
+    /// A redirect was refused: it leads from https to http, or its URL may not be used.
     Redirect,
+    /// More redirects than are followed.
+    TooManyRedirects {
+        /// How many are.
+        limit: u32,
+    },
     /// The status is an error, and the caller asked to have that as an error.
     Status(http::StatusCode),
     /// The circuit of this origin is open.
@@ -117,6 +122,7 @@ impl ErrorKind {
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::Decode => "decode",
             Self::Redirect => "redirect",
+            Self::TooManyRedirects { .. } => "too_many_redirects",
             Self::Status(_) => "status",
             Self::CircuitOpen => "circuit_open",
             Self::RateLimited => "rate_limited",
@@ -217,7 +223,10 @@ impl ErrorKind {
                 return write!(f, "the body is larger than {limit} bytes");
             }
             Self::Decode => "the body could not be decoded",
-            Self::Redirect => "the redirect was not followed",
+            Self::Redirect => "the redirect was refused",
+            Self::TooManyRedirects { limit } => {
+                return write!(f, "the server redirects more than {limit} times");
+            }
             Self::Status(status) => return write!(f, "the server answered {status}"),
             Self::CircuitOpen => "the circuit is open",
             Self::RateLimited => "the rate limit admits no request in time",
