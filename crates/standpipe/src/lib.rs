@@ -2,6 +2,7 @@
 
 mod builder;
 mod config;
+mod decompress;
 mod pool;
 mod redirect;
 mod request;
@@ -10,6 +11,7 @@ mod stack;
 
 pub use builder::PoolBuilder;
 pub use config::{HostConfig, PoolConfig, Setting};
+pub use decompress::{Decompress, DecompressBody, DecompressFuture, DecompressLayer};
 pub use pool::{OriginStats, Pool, PoolFuture, PoolStats};
 pub use redirect::{Redirect, RedirectChain, RedirectFuture, RedirectLayer, final_uri};
 pub use request::{IntoUri, RequestBuilder};
