@@ -2,7 +2,9 @@
 
 mod builder;
 mod config;
+mod decompress;
 mod pool;
+mod redirect;
 mod request;
 mod response;
 pub mod sse;
@@ -11,7 +13,9 @@ mod stream;
 
 pub use builder::PoolBuilder;
 pub use config::{HostConfig, PoolConfig, Setting};
+pub use decompress::{Decompress, DecompressBody, DecompressFuture, DecompressLayer};
 pub use pool::{ConcurrencyStats, OriginStats, Pool, PoolFuture, PoolStats};
+pub use redirect::{Redirect, RedirectChain, RedirectFuture, RedirectLayer, final_uri};
 #[cfg(feature = "fs")]
 pub use request::FileBody;
 #[cfg(feature = "multipart")]
@@ -27,8 +31,8 @@ pub use stack::{
 pub use stream::{BytesStream, Lines};
 
 pub use standpipe_circuit_breaker::{
-    Cause, CircuitBreakerConfig, Counts as CircuitCounts, Handle as CircuitHandle, SlowCalls, Span, State as CircuitState,
-    Transition, Trip, Window,
+    Cause, CircuitBreakerConfig, Counts as CircuitCounts, Handle as CircuitHandle, SlowCalls, Span,
+    State as CircuitState, Transition, Trip, Window,
 };
 pub use standpipe_core::{
     Body, BoxError, ConnectionFacts, ConnectionInfo, Deadline, Error, ErrorKind, Origin, Phase,
