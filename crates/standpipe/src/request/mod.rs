@@ -26,6 +26,7 @@ pub use file::FileBody;
 pub use into_uri::IntoUri;
 use wish::Wish;
 
+use crate::redirect::final_uri;
 use crate::{Pool, Response};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -249,7 +250,10 @@ async fn send(pool: Pool, request: Request<Body>) -> Result<Response, Error> {
     let url = request.uri().clone();
     let limit = pool.config().max_response_bytes;
     match pool.execute(request).await {
-        Ok(response) => Ok(Response::new(response, limit, url)),
+        Ok(response) => {
+            let url = final_uri(&response).cloned().unwrap_or(url);
+            Ok(Response::new(response, limit, url))
+        }
         Err(error) => Err(error.with_url(&url)),
     }
 }
