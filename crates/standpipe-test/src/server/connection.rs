@@ -24,6 +24,8 @@ pub(super) struct Connection {
     pub(super) spawner: Spawner,
     /// Told when the last request that the connection may carry has come.
     pub(super) last_request: Arc<Notify>,
+    /// Told when the server has its connections end.
+    pub(super) drained: Arc<Notify>,
 }
 
 impl Connection {
@@ -52,9 +54,13 @@ impl Connection {
             self.serve_http2(io).await;
         } else {
             let service = service_fn(|request| self.clone().answer(request));
-            let connection = http1::Builder::new()
-                .serve_connection(TokioIo::new(io), service)
-                .with_upgrades();
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(io), service);
+            let mut connection = pin!(connection.with_upgrades());
+            tokio::select! {
+                biased;
+                _ = connection.as_mut() => return,
+                () = self.drained.notified() => connection.as_mut().graceful_shutdown(),
+            }
             let _ = connection.await;
         }
     }
@@ -70,6 +76,7 @@ impl Connection {
             biased;
             _ = connection.as_mut() => return,
             () = self.last_request.notified() => connection.as_mut().graceful_shutdown(),
+            () = self.drained.notified() => connection.as_mut().graceful_shutdown(),
         }
         let _ = connection.await;
     }

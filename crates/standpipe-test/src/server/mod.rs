@@ -33,6 +33,7 @@ pub struct Server {
     scheme: &'static str,
     counts: Counts,
     tasks: Tasks,
+    drained: Arc<Notify>,
 }
 
 impl Server {
@@ -54,12 +55,16 @@ impl Server {
             },
             counts: counts.clone(),
             tasks,
+            drained: Arc::default(),
         };
         let spawner = server.tasks.spawner();
-        server
-            .tasks
-            .spawner()
-            .spawn(accept(source, Arc::new(settings), counts, spawner));
+        let serving = Serving {
+            settings: Arc::new(settings),
+            counts,
+            spawner: spawner.clone(),
+            drained: Arc::clone(&server.drained),
+        };
+        spawner.spawn(serving.accept(source));
         server
     }
 
@@ -101,25 +106,44 @@ impl Server {
         self.counts.until(wished).await
     }
 
+    /// Ends the connections there are in good order: those that idle at once, the others with what is
+    /// under way on them, by `Connection: close` or GOAWAY. New ones are accepted as before, as by the
+    /// next process of a server that is restarted.
+    pub fn drain(&self) {
+        self.drained.notify_waiters();
+    }
+
     /// Stops at once, whatever is under way, and waits until all its tasks are gone.
     pub async fn shutdown(self) {
         self.tasks.shutdown().await;
     }
 }
 
-async fn accept(source: Source, settings: Arc<ServerBuilder>, counts: Counts, spawner: Spawner) {
-    loop {
-        // A connection that was gone before it was accepted is no reason to stop.
-        let Ok(io) = source.accept().await else {
-            continue;
-        };
-        let (counts, open) = counts.accepted();
-        let connection = Connection {
-            settings: settings.clone(),
-            counts,
-            spawner: spawner.clone(),
-            last_request: Arc::new(Notify::new()),
-        };
-        spawner.spawn(connection.serve(Box::new(CountedIo::new(io, open))));
+/// What the connections of a server have in common.
+struct Serving {
+    settings: Arc<ServerBuilder>,
+    counts: Counts,
+    spawner: Spawner,
+    drained: Arc<Notify>,
+}
+
+impl Serving {
+    async fn accept(self, source: Source) {
+        loop {
+            // A connection that was gone before it was accepted is no reason to stop.
+            let Ok(io) = source.accept().await else {
+                continue;
+            };
+            let (counts, open) = self.counts.accepted();
+            let connection = Connection {
+                settings: Arc::clone(&self.settings),
+                counts,
+                spawner: self.spawner.clone(),
+                last_request: Arc::new(Notify::new()),
+                drained: Arc::clone(&self.drained),
+            };
+            let io = Box::new(CountedIo::new(io, open));
+            self.spawner.spawn(connection.serve(io));
+        }
     }
 }

@@ -282,6 +282,68 @@ async fn http2_goes_away_after_the_last_request_and_answers_it() {
 }
 
 #[tokio::test]
+async fn a_drained_server_closes_what_idles_and_answers_what_is_under_way() {
+    let gate = Gate::new();
+    let server = Server::builder().http1().handler({
+        let gate = gate.clone();
+        move |request| {
+            let gate = gate.clone();
+            async move {
+                if request.uri().path() == "/wait" {
+                    gate.wait().await;
+                }
+                Response::new(Full::from("whole"))
+            }
+        }
+    });
+    let server = server.start().await;
+    let (mut idle, mut busy) = (
+        http1(tcp(&server).await).await,
+        http1(tcp(&server).await).await,
+    );
+    idle.send_request(get("/")).await.unwrap();
+    let answer = tokio::spawn(busy.send_request(get("/wait")));
+    gate.arrived(1).await;
+    server.drain();
+    server.until(|stats| stats.open == 1).await;
+    idle.ready().await.unwrap_err();
+    gate.open();
+    let answer = answer.await.unwrap().unwrap();
+    assert_eq!(answer.headers()[header::CONNECTION], "close");
+    assert_eq!(text(answer).await, "whole");
+    server.until(|stats| stats.open == 0).await;
+    let mut next = http1(tcp(&server).await).await;
+    next.send_request(get("/")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_drained_http2_server_says_goodbye_and_answers_what_is_under_way() {
+    let gate = Gate::new();
+    let server = Server::builder().http2().handler({
+        let gate = gate.clone();
+        move |_| {
+            let gate = gate.clone();
+            async move {
+                gate.wait().await;
+                Response::new(Full::from("whole"))
+            }
+        }
+    });
+    let server = server.start().await;
+    let mut client = http2(tcp(&server).await).await;
+    let answer = tokio::spawn(client.send_request(get(&server.url("/"))));
+    gate.arrived(1).await;
+    server.drain();
+    gate.open();
+    assert_eq!(text(answer.await.unwrap().unwrap()).await, "whole");
+    server.until(|stats| stats.open == 0).await;
+    client
+        .send_request(get(&server.url("/")))
+        .await
+        .unwrap_err();
+}
+
+#[tokio::test]
 async fn an_upgraded_connection_counts_as_open_until_it_is_dropped() {
     let server = Server::builder()
         .http1()
