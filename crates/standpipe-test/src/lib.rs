@@ -3,8 +3,12 @@
 #[cfg(feature = "server")]
 mod ca;
 mod changes;
+#[cfg(all(test, feature = "server"))]
+mod clients;
 #[cfg(feature = "external")]
 pub mod external;
+#[cfg(feature = "server")]
+pub mod faults;
 mod gate;
 pub mod h2peer;
 pub mod memory;
@@ -14,12 +18,18 @@ mod probe;
 pub mod proxy;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "server")]
+mod serving;
 
 #[cfg(feature = "server")]
 pub use ca::{Ca, Leaf};
+#[cfg(feature = "server")]
+pub use faults::FaultServer;
 pub use gate::Gate;
 pub use h2peer::H2Peer;
 pub use peer::Peer;
 pub use probe::{Probe, ProbeHandle};
 #[cfg(feature = "server")]
-pub use server::{Server, ServerBuilder, ServerStats};
+pub use server::{Server, ServerBuilder};
+#[cfg(feature = "server")]
+pub use serving::ServerStats;

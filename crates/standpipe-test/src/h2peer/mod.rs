@@ -6,11 +6,14 @@ mod tests;
 
 use std::io;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use frame::encode;
 pub use frame::{Frame, code, fields_of, flag, kind, setting};
+#[cfg(feature = "server")]
+pub(crate) use frame::{encode, payload_of};
+#[cfg(not(feature = "server"))]
+use frame::{encode, payload_of};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -99,12 +102,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> H2Peer<S> {
     pub async fn next(&mut self, kind: u8) -> io::Result<Frame> {
         loop {
             let frame = self.frame().await?;
-            if matches!(frame.kind, kind::SETTINGS | kind::PING) && !frame.has(flag::ACK) {
-                let payload = match frame.kind {
-                    kind::PING => frame.payload.clone(),
-                    _ => Bytes::new(),
-                };
-                self.write(frame.kind, flag::ACK, 0, payload).await?;
+            if let Some(acknowledgement) = frame.acknowledgement() {
+                self.raw(acknowledgement).await?;
             }
             if frame.kind == kind {
                 return Ok(frame);
@@ -171,12 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> H2Peer<S> {
     ///
     /// What the stream gives.
     pub async fn settings(&mut self, settings: &[(u16, u32)]) -> io::Result<()> {
-        let mut payload = BytesMut::new();
-        for (id, value) in settings {
-            payload.put_u16(*id);
-            payload.put_u32(*value);
-        }
-        self.write(kind::SETTINGS, 0, 0, payload).await
+        self.write(kind::SETTINGS, 0, 0, payload_of(settings)).await
     }
 
     /// Sends the head of a response: `fields` as they are, pseudo-headers first.
