@@ -33,7 +33,9 @@ where
     B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder.timer(TokioTimer::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_header_list_size(1 << 20);
     let (client, connection) = builder.handshake(TokioIo::new(io)).await.unwrap();
     tokio::spawn(connection);
     client

@@ -27,8 +27,10 @@ pub(super) fn gzip_of_zeros(n: u64) -> Content {
         bits.push(&[0]);
         matches -= 1;
     }
-    content.push(bits.take());
-    content.push_zeros(matches / 8);
+    if bits.is_aligned() {
+        content.push(bits.take());
+        content.push_zeros(matches / 8);
+    }
     bits.push(&[0; 7][..(matches % 8) as usize]);
     (1..literals).for_each(|_| literal(&mut bits));
     bits.push(&END_OF_BLOCK);

@@ -182,7 +182,7 @@ async fn read_part<W: Wire>(peer: &mut Peer<W>, n: usize) -> io::Result<()> {
 struct Text<'a, W>(&'a mut Peer<W>);
 
 impl<W: Wire> Voice for Text<'_, W> {
-    fn head(&self, status: u16, headers: &[(String, String)], _: bool) -> Bytes {
+    fn head(&mut self, status: u16, headers: &[(String, String)], _: bool) -> Bytes {
         let known = StatusCode::from_u16(status).ok();
         let reason = known.and_then(|known| known.canonical_reason());
         let mut head = format!("HTTP/1.1 {status} {}\r\n", reason.unwrap_or("Unknown"));

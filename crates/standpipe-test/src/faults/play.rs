@@ -14,7 +14,7 @@ const PIECE: usize = 16 * 1024;
 /// Says an answer in a protocol's words.
 pub(super) trait Voice {
     /// A head as it stands on the wire. `end`: there is no body.
-    fn head(&self, status: u16, headers: &[(String, String)], end: bool) -> Bytes;
+    fn head(&mut self, status: u16, headers: &[(String, String)], end: bool) -> Bytes;
 
     /// Writes bytes as they are. `whole`: what was begun is whole with them.
     fn raw(&mut self, bytes: Bytes, whole: bool) -> impl Future<Output = io::Result<()>> + Send;

@@ -21,8 +21,14 @@ pub(super) struct Command {
 
 #[derive(Debug)]
 pub(super) enum What {
-    /// Write bytes. Unless they are whole, nobody else may write until they are.
-    Write { bytes: Bytes, whole: bool },
+    /// Write bytes.
+    Write {
+        bytes: Bytes,
+        /// A frame ends with them; until then nobody else may write.
+        whole: bool,
+        /// The stream ends with that frame.
+        end: bool,
+    },
     /// The answer was said, to its end or to a cut.
     Answered(Option<Cut>),
 }
@@ -34,6 +40,8 @@ pub(super) struct Stream {
     pub(super) flow: Arc<Flow>,
     /// Told when the request's body has ended.
     pub(super) request: oneshot::Receiver<()>,
+    /// The frame that is being written is the stream's last.
+    pub(super) ends: bool,
 }
 
 impl Stream {
@@ -58,11 +66,12 @@ impl Stream {
 }
 
 impl Voice for Stream {
-    fn head(&self, status: u16, headers: &[(String, String)], end: bool) -> Bytes {
+    fn head(&mut self, status: u16, headers: &[(String, String)], end: bool) -> Bytes {
         let status = status.to_string();
         let mut fields = vec![(":status", status.as_str())];
         fields.extend(headers.iter().map(|(name, value)| (&**name, &**value)));
         let block = fields_of(&fields);
+        self.ends = end;
         let end = if end { flag::END_STREAM } else { 0 };
         let last = block.len().saturating_sub(1) / MAX_FRAME;
         let mut head = Vec::new();
@@ -78,18 +87,16 @@ impl Voice for Stream {
     }
 
     async fn raw(&mut self, bytes: Bytes, whole: bool) -> io::Result<()> {
-        self.tell(What::Write { bytes, whole }).await
+        let end = self.ends;
+        self.tell(What::Write { bytes, whole, end }).await
     }
 
     async fn body(&mut self, mut piece: Bytes, end: bool) -> io::Result<()> {
         while !piece.is_empty() {
             let n = self.flow.take(self.id, piece.len().min(MAX_FRAME)).await;
             let part = piece.split_to(n);
-            let flags = if end && piece.is_empty() {
-                flag::END_STREAM
-            } else {
-                0
-            };
+            self.ends = end && piece.is_empty();
+            let flags = if self.ends { flag::END_STREAM } else { 0 };
             let frame = encode(kind::DATA, flags, self.id, &part);
             self.raw(frame.into(), true).await?;
         }

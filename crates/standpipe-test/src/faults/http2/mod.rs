@@ -106,6 +106,8 @@ struct Open {
     /// Told when the request has ended; none, once it has.
     request: Option<oneshot::Sender<()>>,
     answered: bool,
+    /// The answer's last frame is written.
+    ended: bool,
     /// The client has reset it within a frame of the server's, which must be ended first.
     reset: bool,
     task: Option<AbortHandle>,
@@ -208,7 +210,10 @@ impl<W: Wire> Serving<W> {
             return Ok(None);
         }
         self.last = id;
-        if self.limit.is_some_and(|n| self.streams.len() >= n as usize) {
+        // The client counts a stream until both sides have ended it.
+        let is_open = |open: &&Open| !(open.ended && open.request.is_none());
+        let open = self.streams.values().filter(is_open).count();
+        if self.limit.is_some_and(|n| open >= n as usize) {
             self.reset(id, code::REFUSED_STREAM).await?;
             return Ok(None);
         }
@@ -250,6 +255,7 @@ impl<W: Wire> Serving<W> {
             received: 0,
             request: Some(ended),
             answered: false,
+            ended: false,
             reset: false,
             task: None,
         };
@@ -258,6 +264,7 @@ impl<W: Wire> Serving<W> {
             commands: self.tell.clone(),
             flow: self.flow.clone(),
             request,
+            ends: false,
         };
         open.task = self.connection.spawner.spawn(stream.answer(plan));
         self.streams.insert(id, open);
@@ -313,13 +320,14 @@ impl<W: Wire> Serving<W> {
 
     async fn obey(&mut self, command: Command) -> io::Result<Option<Finish>> {
         let Command { stream: id, what } = command;
-        let Some(open) = self.streams.get(&id) else {
+        let Some(open) = self.streams.get_mut(&id) else {
             // It was reset while the command was on its way.
             return Ok(None);
         };
         let reset = open.reset;
         match what {
-            What::Write { bytes, whole } => {
+            What::Write { bytes, whole, end } => {
+                open.ended |= whole && end;
                 let piece = Piece {
                     stream: id,
                     bytes,

@@ -153,11 +153,14 @@ fn find<E: Error + 'static>(error: &hyper::Error) -> Option<&E> {
 
 #[track_caller]
 fn assert_reset(error: &hyper::Error) {
-    let kind = find::<io::Error>(error).map(io::Error::kind).or_else(|| {
-        let h2 = find::<h2::Error>(error)?;
-        h2.get_io().map(io::Error::kind)
-    });
+    let kind = io_kind(error);
     assert_eq!(kind, Some(io::ErrorKind::ConnectionReset), "{error:?}");
+}
+
+/// What went wrong below HTTP.
+fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
+    let h2 = find::<h2::Error>(error).and_then(h2::Error::get_io);
+    find::<io::Error>(error).or(h2).map(io::Error::kind)
 }
 
 /// The code by which the server has reset the stream or gone away.
