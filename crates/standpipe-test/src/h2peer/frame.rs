@@ -146,13 +146,18 @@ fn put_length(block: &mut BytesMut, length: usize) {
 }
 
 /// The payload of a SETTINGS frame.
-pub(crate) fn payload_of(settings: &[(u16, u32)]) -> Bytes {
+pub(crate) fn settings_payload(settings: &[(u16, u32)]) -> Bytes {
     let mut payload = BytesMut::new();
     for (id, value) in settings {
         payload.put_u16(*id);
         payload.put_u32(*value);
     }
     payload.freeze()
+}
+
+/// The payload of a GOAWAY frame.
+pub(crate) fn goaway_payload(last: u32, code: u32) -> [u8; 8] {
+    (u64::from(last) << 32 | u64::from(code)).to_be_bytes()
 }
 
 /// A frame as it stands on the wire.

@@ -10,10 +10,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 pub use frame::{Frame, code, fields_of, flag, kind, setting};
-#[cfg(feature = "server")]
-pub(crate) use frame::{encode, payload_of};
-#[cfg(not(feature = "server"))]
-use frame::{encode, payload_of};
+pub(crate) use frame::{encode, goaway_payload, settings_payload};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -170,7 +167,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> H2Peer<S> {
     ///
     /// What the stream gives.
     pub async fn settings(&mut self, settings: &[(u16, u32)]) -> io::Result<()> {
-        self.write(kind::SETTINGS, 0, 0, payload_of(settings)).await
+        self.write(kind::SETTINGS, 0, 0, settings_payload(settings))
+            .await
     }
 
     /// Sends the head of a response: `fields` as they are, pseudo-headers first.
@@ -232,8 +230,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> H2Peer<S> {
     ///
     /// What the stream gives.
     pub async fn go_away(&mut self, last: u32, code: u32) -> io::Result<()> {
-        let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
-        self.write(kind::GOAWAY, 0, 0, payload).await
+        self.write(kind::GOAWAY, 0, 0, goaway_payload(last, code))
+            .await
     }
 
     /// Sends WINDOW_UPDATE.

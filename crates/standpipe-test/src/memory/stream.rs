@@ -72,7 +72,7 @@ impl MemoryStream {
     /// # Cancel safety
     ///
     /// It may be given up and asked again.
-    pub async fn drained(&mut self) {
+    pub async fn drained(&self) {
         let side = self.side;
         poll_fn(|cx| self.pipes.lock().outgoing(side).poll_drained(cx)).await;
     }

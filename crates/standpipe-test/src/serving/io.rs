@@ -41,7 +41,7 @@ impl Wire for CountedIo {
         match self.inner {
             // It fails only where the connection is gone already.
             Io::Tcp(stream) => drop(stream.set_zero_linger()),
-            Io::Memory(mut stream) => {
+            Io::Memory(stream) => {
                 stream.drained().await;
                 stream.reset();
             }

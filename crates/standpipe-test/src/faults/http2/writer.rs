@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::h2peer::{encode, kind, payload_of};
+use crate::h2peer::{encode, goaway_payload, kind, settings_payload};
 
 /// Who may write: while a stream is within a frame, all others wait.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl Writer {
 }
 
 pub(super) fn settings(settings: &[(u16, u32)]) -> Vec<u8> {
-    encode(kind::SETTINGS, 0, 0, &payload_of(settings))
+    encode(kind::SETTINGS, 0, 0, &settings_payload(settings))
 }
 
 pub(super) fn ping(payload: [u8; 8]) -> Vec<u8> {
@@ -52,8 +52,7 @@ pub(super) fn ping(payload: [u8; 8]) -> Vec<u8> {
 }
 
 pub(super) fn go_away(last: u32, code: u32) -> Vec<u8> {
-    let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
-    encode(kind::GOAWAY, 0, 0, &payload)
+    encode(kind::GOAWAY, 0, 0, &goaway_payload(last, code))
 }
 
 pub(super) fn reset(stream: u32, code: u32) -> Vec<u8> {

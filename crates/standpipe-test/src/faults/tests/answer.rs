@@ -30,7 +30,7 @@ async fn unscripted_requests_get_the_reply() {
         assert_eq!(stats.requests_per_connection, [4]);
         assert!((300_000..330_000).contains(&stats.bytes_in), "{stats:?}");
         assert!((80..1000).contains(&stats.bytes_out), "{stats:?}");
-        test.is_closed_with_the_client().await;
+        test.closes_with_the_client().await;
     }
 }
 
@@ -214,7 +214,7 @@ async fn a_stall_before_or_within_the_head_gives_nothing_for_ever() {
             let mut test = Test::new(protocol, hello().request(0, Fault::Stall(at))).await;
             test.get_stalls().await;
             assert_eq!(test.server.stats().requests, 1);
-            test.is_closed_with_the_client().await;
+            test.closes_with_the_client().await;
         }
     }
 }
@@ -229,7 +229,7 @@ async fn a_stall_within_the_body_gives_a_part_of_it() {
         let more = timeout(3600 * SECOND, piece(&mut body)).await;
         assert!(more.is_err(), "{more:?}");
         drop(body);
-        test.is_closed_with_the_client().await;
+        test.closes_with_the_client().await;
     }
 }
 

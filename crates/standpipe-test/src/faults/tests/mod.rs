@@ -76,7 +76,7 @@ impl Test {
     }
 
     /// The server lets go of the connection when the client does.
-    async fn is_closed_with_the_client(self) {
+    async fn closes_with_the_client(self) {
         drop(self.client);
         self.server.until(|stats| stats.open == 0).await;
     }
