@@ -3,65 +3,26 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Version, header};
-use http_body_util::{BodyExt, Empty, Full};
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http_body_util::{Empty, Full};
+use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::Server;
+use crate::clients::{http1, http2, text, tls};
 use crate::memory::Network;
 use crate::{Ca, Gate};
 
 const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
 
-type Http1 = http1::SendRequest<Empty<Bytes>>;
-type Http2 = http2::SendRequest<Empty<Bytes>>;
-
-async fn http1(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Http1 {
-    let (client, connection) = http1::handshake(TokioIo::new(io)).await.unwrap();
-    tokio::spawn(connection.with_upgrades());
-    client
-}
-
-async fn http2(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Http2 {
-    let (client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(io))
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    client
-}
-
 async fn tcp(server: &Server) -> TcpStream {
     TcpStream::connect(server.addr()).await.unwrap()
 }
 
-async fn tls<S>(
-    config: Arc<ClientConfig>,
-    name: &'static str,
-    io: S,
-) -> std::io::Result<TlsStream<S>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let name = ServerName::try_from(name).unwrap();
-    TlsConnector::from(config).connect(name, io).await
-}
-
 fn get(url: &str) -> Request<Empty<Bytes>> {
     Request::get(url).body(Empty::new()).unwrap()
-}
-
-async fn text<B>(response: Response<B>) -> String
-where
-    B: http_body::Body<Error: std::fmt::Debug>,
-{
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    String::from_utf8(body.into()).unwrap()
 }
 
 fn echo_path(request: &Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
