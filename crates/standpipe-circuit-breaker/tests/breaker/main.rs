@@ -2,6 +2,7 @@
 
 mod body;
 mod closed;
+mod contract;
 mod dropped;
 mod half_open;
 mod hooks;

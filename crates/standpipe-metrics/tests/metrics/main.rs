@@ -1,6 +1,7 @@
 //! The metrics, through the public API and under paused time.
 
 mod bodies;
+mod contract;
 mod counting;
 mod hosts;
 mod recorder;

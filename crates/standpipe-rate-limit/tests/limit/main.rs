@@ -2,6 +2,7 @@
 //! the in-memory network.
 
 mod concurrency;
+mod contract;
 mod cost;
 mod hooks;
 mod server;

@@ -4,6 +4,7 @@ mod backoff;
 mod bodies;
 mod budget;
 mod cancel;
+mod contract;
 mod deadline;
 mod errors;
 mod hooks;
