@@ -3,15 +3,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::Response;
 use http::request::Parts;
 use http_body_util::Collected;
 use http_body_util::combinators::Collect;
 use pin_project_lite::pin_project;
-use standpipe_core::{Body, BoxError, Error, ErrorKind, Phase};
+use standpipe_core::{BoxError, Error, ErrorKind, Phase};
 use tokio::time::{Instant, Sleep};
 
-use super::body::of_origin;
+use super::answer::{Answer, of_origin};
 use super::state::{Decision, Shared};
 use super::{MockAnswer, MockRequest, UnmatchedRequest};
 
@@ -58,7 +57,7 @@ where
     B: http_body::Body,
     B::Error: Into<BoxError>,
 {
-    type Output = Result<Response<Body>, BoxError>;
+    type Output = Answer;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -99,7 +98,7 @@ where
                         return Poll::Pending;
                     };
                     return match answer.give(request.origin().as_ref()) {
-                        Some(answer) => Poll::Ready(answer.map_err(Into::into)),
+                        Some(answer) => Poll::Ready(answer),
                         None => Poll::Pending,
                     };
                 }
