@@ -27,13 +27,14 @@ pin_project! {
 }
 
 pin_project! {
+    // The sleep is boxed so that a test can poll the future without pinning it.
     #[project = StageProj]
     enum Stage<B>
     where
         B: http_body::Body,
     {
         Reading { #[pin] body: Collect<B>, parts: Option<Parts> },
-        Delayed { #[pin] delay: Sleep, answer: Option<Ready> },
+        Delayed { delay: Pin<Box<Sleep>>, answer: Option<Ready> },
         Answering { answer: Option<Ready> },
     }
 }
@@ -80,14 +81,14 @@ where
                             answer: Some((answer, request)),
                         },
                         delay => Stage::Delayed {
-                            delay: tokio::time::sleep(delay),
+                            delay: Box::pin(tokio::time::sleep(delay)),
                             answer: Some((answer, request)),
                         },
                     }
                 }
                 // ## Delayed => Answering
                 StageProj::Delayed { delay, answer } => {
-                    ready!(delay.poll(cx));
+                    ready!(delay.as_mut().poll(cx));
                     Stage::Answering {
                         answer: answer.take(),
                     }
