@@ -2,6 +2,7 @@
 
 mod body;
 mod closed;
+mod contract;
 #[cfg(feature = "serde")]
 mod data;
 mod dropped;
