@@ -120,9 +120,9 @@ where
             Again::of(&mut request, cap, &self.inner, &self.shared)
         };
         if let Some(hook) = &settings.hooks.before_attempt {
-            request = match prepared(request, hook, 0) {
-                Ok(request) => request,
-                Err(error) => return ResponseFuture::refused(error),
+            return match prepared(request, hook, 0) {
+                Ok(request) => ResponseFuture::new(self.inner.call(request), again),
+                Err(error) => ResponseFuture::refused(error),
             };
         }
         ResponseFuture::new(self.inner.call(request), again)
