@@ -15,8 +15,9 @@ mod wish;
 
 use std::sync::Arc;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, Request, Uri, Version};
+use http_body::Body as _;
 use standpipe_core::{Body, Error, ErrorKind, Origin, Phase};
 use standpipe_retry::{RetryEvent, RetryPolicy};
 
@@ -231,7 +232,18 @@ impl RequestBuilder {
         if let Some(timeout) = times.in_force(self.pool.config(), streaming) {
             request.extensions_mut().insert(timeout);
         }
+        tell_of_no_body(&mut request);
         Ok((self.pool, request))
+    }
+}
+
+/// A server may want a length of the methods that have a body, even where there is none (RFC 9110, 8.6).
+fn tell_of_no_body(request: &mut Request<Body>) {
+    let expected = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
+    let headers = request.headers();
+    if expected && request.body().is_end_stream() && !headers.contains_key(TRANSFER_ENCODING) {
+        let none = HeaderValue::from_static("0");
+        request.headers_mut().entry(CONTENT_LENGTH).or_insert(none);
     }
 }
 
