@@ -2,6 +2,8 @@
 
 mod auth;
 mod body;
+#[cfg(any(feature = "form", feature = "json"))]
+mod content;
 #[cfg(feature = "fs")]
 mod file;
 mod from_http;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, Request, Uri, Version};
 use http_body::Body as _;
-use standpipe_core::{Body, Error, ErrorKind, Origin, Phase};
+use standpipe_core::{Body, Deadline, Error, ErrorKind, Origin, Phase};
 use standpipe_retry::{RetryEvent, RetryPolicy};
 
 #[cfg(feature = "fs")]
@@ -245,6 +247,13 @@ fn tell_of_no_body(request: &mut Request<Body>) {
         let none = HeaderValue::from_static("0");
         request.headers_mut().entry(CONTENT_LENGTH).or_insert(none);
     }
+}
+
+/// The deadline that rides in the body stays with the request; of two the earlier one does.
+fn set_body(request: &mut Request<Body>, mut body: Body) {
+    let deadline = Deadline::earlier(request.body().deadline(), body.deadline());
+    body.set_deadline(deadline);
+    *request.body_mut() = body;
 }
 
 async fn send(pool: Pool, request: Request<Body>) -> Result<Response, Error> {

@@ -131,6 +131,15 @@ async fn a_request_of_http_goes_on_as_a_builder_and_comes_back() {
     );
     assert_eq!(back.extensions().get::<u32>(), Some(&7));
     assert_eq!(Deadline::of(&back), Some(deadline));
+    // The deadline rides in the body, and stays when that is replaced.
+    let replaced = echo.pool.request_from(back).body("new").build().unwrap();
+    assert_eq!(Deadline::of(&replaced), Some(deadline));
+    let back = echo
+        .pool
+        .request_from(replaced)
+        .body("body")
+        .build()
+        .unwrap();
     let sent = text(echo.pool.request_from(back)).await;
     for line in ["PUT /x?y", "x-a: 1", "x-b: 2"] {
         assert_line(&sent, line);
