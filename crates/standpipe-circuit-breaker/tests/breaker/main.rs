@@ -5,6 +5,7 @@ mod closed;
 mod dropped;
 mod half_open;
 mod hooks;
+mod late;
 mod manual;
 mod open;
 mod panics;

@@ -220,7 +220,10 @@ impl RequestBuilder {
     /// As [`send`](RequestBuilder::send).
     pub async fn send_streaming(self) -> Result<Response, Error> {
         let (pool, request) = self.finish(true)?;
-        send(pool, request).await
+        let response = send(pool.clone(), request).await?;
+        let origin = Origin::of_uri(response.url())?;
+        let circuit = pool.circuit_breaker(&origin);
+        Ok(response.followed_by(circuit.as_ref()))
     }
 
     /// The request with all that was said for the layers below.

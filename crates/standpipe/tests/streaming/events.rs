@@ -178,6 +178,61 @@ async fn an_event_that_tells_of_a_failure_is_an_error_with_all_it_says() {
     assert!(events.next().await.is_none());
 }
 
+/// A stream of `body`, as it is answered each time.
+fn always(network: &Network, body: &'static str) -> Server {
+    Server::builder()
+        .handler(move |_| async move {
+            http::Response::builder()
+                .header("content-type", "text/event-stream")
+                .body(Full::from(body))
+                .unwrap()
+        })
+        .start_on(network.listen("a.test:80"))
+}
+
+/// SSE-08
+#[tokio::test(start_paused = true)]
+async fn streams_that_fail_in_a_row_open_the_circuit_though_each_head_was_a_success() {
+    for (body, opens) in [
+        ("event: error\ndata: overloaded\n\n", true),
+        ("data: cut short\n\n", true),
+        ("data: [DONE]\n\n", false),
+    ] {
+        let network = Network::new();
+        let server = always(&network, body);
+        let breaker = standpipe::CircuitBreakerConfig::new().threshold(3);
+        let pool = on(&network).circuit_breaker(breaker).build().unwrap();
+        for _ in 0..3 {
+            let response = pool.get(URL).send_streaming().await.unwrap();
+            let events = response.events().unwrap();
+            let mut events = events.ends_when(|event| event.data() == "[DONE]");
+            while events.next().await.is_some() {}
+        }
+        let next = pool.get(URL).send_streaming().await;
+        assert_eq!(
+            next.is_err_and(|error| error.is_circuit_open()),
+            opens,
+            "{body:?}"
+        );
+        assert_eq!(server.stats().requests, if opens { 3 } else { 4 });
+    }
+}
+
+/// SSE-08
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_dropped_or_passes_a_limit_says_nothing_of_the_server() {
+    let network = Network::new();
+    let _server = always(&network, "data: 12345\n\n");
+    let breaker = standpipe::CircuitBreakerConfig::new().threshold(1);
+    let pool = on(&network).circuit_breaker(breaker).build().unwrap();
+    for limit in [3, 100] {
+        let response = pool.get(URL).send_streaming().await.unwrap();
+        let mut events = response.events().unwrap().max_line_bytes(limit);
+        assert_eq!(events.next().await.unwrap().is_err(), limit == 3);
+    }
+    assert!(pool.get(URL).send_streaming().await.is_ok());
+}
+
 /// SSE-08
 #[tokio::test(start_paused = true)]
 async fn the_user_says_which_events_tell_of_a_failure() {
