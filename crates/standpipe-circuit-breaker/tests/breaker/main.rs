@@ -8,6 +8,7 @@ mod data;
 mod dropped;
 mod half_open;
 mod hooks;
+mod late;
 mod manual;
 mod open;
 mod panics;
