@@ -150,6 +150,7 @@ impl Body {
     }
 
     /// The bytes, when the body is nothing but bytes in memory and none were taken yet.
+    #[inline]
     pub fn as_bytes(&self) -> Option<&Bytes> {
         static EMPTY: Bytes = Bytes::new();
         match &self.kind {
@@ -176,6 +177,7 @@ impl Body {
 
     /// The connection that brought this response body; `None` for a request's, and where a layer
     /// in between has replaced the body with one of its own.
+    #[inline]
     pub fn connection_info(&self) -> Option<&ConnectionInfo> {
         self.connection.as_ref()
     }
@@ -217,6 +219,7 @@ impl HttpBody for Body {
         }
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Empty => true,
@@ -226,6 +229,7 @@ impl HttpBody for Body {
         }
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Empty => SizeHint::with_exact(0),

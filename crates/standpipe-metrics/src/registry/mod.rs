@@ -99,7 +99,7 @@ impl Registry {
         PoolMetrics::of(
             self.inner.hosts.len(),
             panics.load(Ordering::Relaxed),
-            hosts.iter().map(|host| &*host.shared),
+            hosts.iter().map(|host| host.shared()),
         )
     }
 
@@ -120,7 +120,7 @@ impl Registry {
         };
         let found: Vec<_> = hosts
             .iter()
-            .map(|host| &*host.shared)
+            .map(|host| host.shared())
             .filter(wanted)
             .collect();
         let name = match &found[..] {
@@ -134,7 +134,7 @@ impl Registry {
     /// What is counted of each host; the last is `_OTHER`, where anything fell to it.
     pub fn hosts(&self) -> Vec<HostMetrics> {
         let hosts = self.all_hosts();
-        let all = hosts.iter().map(|host| &*host.shared);
+        let all = hosts.iter().map(|host| host.shared());
         let all = all.map(|host| HostMetrics::of(host.name(), std::iter::once(host)));
         all.filter(|host| host.name != OTHER || host.figures != Figures::default())
             .collect()
