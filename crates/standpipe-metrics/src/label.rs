@@ -27,7 +27,7 @@ pub struct UrlTemplate(pub &'static str);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ErrorType(u8);
 
-const KINDS: [&str; 32] = [
+const KINDS: [&str; 33] = [
     OTHER,
     "cancelled",
     "config",
@@ -54,6 +54,7 @@ const KINDS: [&str; 32] = [
     "body_too_large",
     "decode",
     "redirect",
+    "too_many_redirects",
     "status",
     "circuit_open",
     "rate_limited",
@@ -201,6 +202,7 @@ mod tests {
             ErrorKind::BodyTooLarge { limit: 0 },
             ErrorKind::Decode,
             ErrorKind::Redirect,
+            ErrorKind::TooManyRedirects { limit: 0 },
             ErrorKind::Status(http::StatusCode::OK),
             ErrorKind::CircuitOpen,
             ErrorKind::RateLimited,

@@ -55,6 +55,16 @@ pin_project! {
     }
 }
 
+impl<F, R> State<F, R> {
+    /// Whether another attempt is decided upon and not begun.
+    fn waits(&self) -> bool {
+        matches!(
+            self,
+            Self::Draining { .. } | Self::Waiting { .. } | Self::Starting
+        )
+    }
+}
+
 impl<S, B, R, C> ResponseFuture<S, B, R, C>
 where
     S: Service<Request<B>>,
@@ -127,6 +137,14 @@ where
     ) -> Poll<Result<Response<R>, BoxError>> {
         let mut this = self.project();
         loop {
+            if this.state.waits()
+                && let Some(again) = this.again.as_mut()
+                && let Poll::Ready(error) = again.poll_closed(this.progress, cx)
+            {
+                this.state.set(State::Refused { error: None });
+                *this.again = None;
+                return Poll::Ready(Err(error));
+            }
             let next = match this.state.as_mut().project() {
                 // Calling => the end, or any other but Refused
                 StateProj::Calling { future } => {

@@ -3,11 +3,13 @@
 #[cfg(feature = "server")]
 mod ca;
 mod changes;
+pub mod contract;
 #[cfg(feature = "external")]
 pub mod external;
 mod gate;
 pub mod h2peer;
 pub mod memory;
+pub mod mock;
 mod peer;
 mod probe;
 #[cfg(feature = "server")]
@@ -17,8 +19,10 @@ mod server;
 
 #[cfg(feature = "server")]
 pub use ca::{Ca, Leaf};
+pub use contract::{LayerContract, assert_layer_contract, assert_reserves_nothing};
 pub use gate::Gate;
 pub use h2peer::H2Peer;
+pub use mock::{MockResponse, MockService};
 pub use peer::Peer;
 pub use probe::{Probe, ProbeHandle};
 #[cfg(feature = "server")]

@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -282,6 +283,14 @@ impl OriginTransport {
     /// The origin.
     pub fn origin(&self) -> &Origin {
         self.pool.key.origin()
+    }
+
+    /// Sets how many connections this origin may have, in place of
+    /// [`PoolLimits::max_connections_per_host`]; `None` goes back to that. It holds for as long as the
+    /// origin has connections or a service such as this one. What is above a lower limit ends as with
+    /// [`Transport::set_limits`].
+    pub fn set_max_connections(&self, max: Option<NonZeroUsize>) {
+        self.pool.set_own_max(max);
     }
 }
 

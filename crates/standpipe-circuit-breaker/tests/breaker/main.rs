@@ -2,6 +2,8 @@
 
 mod body;
 mod closed;
+#[cfg(feature = "serde")]
+mod data;
 mod dropped;
 mod half_open;
 mod hooks;

@@ -4,6 +4,7 @@ mod kept;
 #[cfg(test)]
 mod kept_tests;
 mod kind;
+mod reader;
 mod replay;
 mod replay_body;
 mod store;
@@ -22,6 +23,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 
 use kind::{BoxBody, Kind, Prefixed, StreamBody};
+use reader::ReaderBody;
 pub use replay::Replay;
 pub use replay_body::ReplayBody;
 pub use unread::Unread;
@@ -147,6 +149,16 @@ impl Body {
         E: Into<BoxError> + 'static,
     {
         Self::of(Kind::Stream(Box::pin(StreamBody::new(stream))))
+    }
+
+    /// A body of what `reader` gives, read in pieces of up to 64 KiB as they are asked for. Its length is
+    /// unknown beforehand, unless the request's `Content-Length` tells it; it can be sent as often as
+    /// one [from a stream](Body::from_stream).
+    pub fn from_reader<R>(reader: R) -> Self
+    where
+        R: tokio::io::AsyncRead + Send + 'static,
+    {
+        Self::of(Kind::Stream(Box::pin(ReaderBody::new(reader))))
     }
 
     /// The bytes, when the body is nothing but bytes in memory and none were taken yet.

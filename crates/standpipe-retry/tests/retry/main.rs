@@ -4,6 +4,9 @@ mod backoff;
 mod bodies;
 mod budget;
 mod cancel;
+mod closing;
+#[cfg(feature = "serde")]
+mod data;
 mod deadline;
 mod errors;
 mod hooks;

@@ -1,6 +1,7 @@
 //! The pool of one origin: the state machine behind its lock, and its effects carried out.
 
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub(crate) struct OriginPool {
     pub(crate) counters: Counters,
     /// Permits in this origin's hands, for the line to see without this origin's lock.
     held: Arc<AtomicUsize>,
+    /// The most connections, where that is not what holds for all origins; else zero.
+    own_max: AtomicUsize,
     state: Mutex<Locked>,
 }
 
@@ -57,6 +60,7 @@ impl OriginPool {
             shared,
             counters: Counters::default(),
             held: Arc::default(),
+            own_max: AtomicUsize::new(0),
             state,
         }
     }
@@ -311,9 +315,23 @@ impl OriginPool {
         in_flight
     }
 
-    pub(crate) fn set_limits(self: &Arc<Self>, limits: Limits) {
+    pub(crate) fn set_limits(self: &Arc<Self>, mut limits: Limits) {
         let now = Instant::now();
-        self.with(|state, fx| state.set_limits(limits, now, fx));
+        self.with(|state, fx| {
+            let own = self.own_max.load(Ordering::Relaxed);
+            if own != 0 {
+                limits.connections = own;
+            }
+            state.set_limits(limits, now, fx);
+        });
+    }
+
+    /// Sets the most connections of this origin, or what holds for all origins.
+    pub(crate) fn set_own_max(self: &Arc<Self>, max: Option<NonZeroUsize>) {
+        let own = max.map_or(0, NonZeroUsize::get);
+        if self.own_max.swap(own, Ordering::Relaxed) != own {
+            self.set_limits(self.shared.limits());
+        }
     }
 
     /// Closes the least recently used idle connection of this origin.

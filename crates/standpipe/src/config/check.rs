@@ -38,6 +38,11 @@ impl PoolConfig {
                 .check()
                 .map_err(|error| within("circuit_breaker", &error))?;
         }
+        if let Some(rate_limit) = &self.rate_limit {
+            rate_limit
+                .check()
+                .map_err(|error| within("rate_limit", &error))?;
+        }
         if !(0.0..=1.0).contains(&self.retry_jitter) {
             return Err(refused("retry_jitter", self.retry_jitter, "from 0 to 1"));
         }
@@ -102,9 +107,28 @@ impl HostConfig {
     }
 
     pub(crate) fn check(&self, host: &str) -> Result<(), Error> {
-        if self.attempt_timeout == Some(Duration::ZERO) {
-            let field = format!("attempt_timeout of host {host}");
-            return Err(refused(&field, "0s", "more than zero"));
+        let request_timeout = match self.request_timeout {
+            Setting::Set(timeout) => Some(timeout),
+            Setting::Inherit | Setting::Off => None,
+        };
+        let durations = [
+            ("request_timeout", request_timeout),
+            ("attempt_timeout", self.attempt_timeout),
+            ("body_idle_timeout", self.body_idle_timeout),
+        ];
+        for (field, value) in durations {
+            if value == Some(Duration::ZERO) {
+                let field = format!("{field} of host {host}");
+                return Err(refused(&field, "0s", "more than zero"));
+            }
+        }
+        if self.max_connections == Some(0) {
+            let field = format!("max_connections of host {host}");
+            return Err(refused(&field, 0, "at least 1"));
+        }
+        if let Setting::Set(rate_limit) = &self.rate_limit {
+            let field = format!("rate_limit of host {host}");
+            rate_limit.check().map_err(|error| within(&field, &error))?;
         }
         if let Setting::Set(circuit_breaker) = &self.circuit_breaker {
             let field = format!("circuit_breaker of host {host}");

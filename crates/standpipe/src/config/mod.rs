@@ -2,15 +2,18 @@
 
 pub(crate) mod check;
 mod host;
+mod pattern;
 mod presets;
 mod setting;
 
 use std::time::Duration;
 
 use standpipe_circuit_breaker::CircuitBreakerConfig;
+use standpipe_rate_limit::RateLimitConfig;
 use standpipe_transport::Protocol;
 
 pub use host::HostConfig;
+pub(crate) use pattern::HostPattern;
 pub use setting::Setting;
 
 /// The settings of a [`Pool`](crate::Pool). Each field has its default at its documentation;
@@ -29,7 +32,6 @@ pub use setting::Setting;
 /// # drop(pool);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct PoolConfig {
     /// Connections to one host: dialling, active and idle. Default 100.
     pub max_connections_per_host: usize,
@@ -76,6 +78,8 @@ pub struct PoolConfig {
     /// failures in a row, for 30 s, and then lets one request through to try. Where its
     /// `probe_timeout` is shorter than an attempt may take, it is made longer than that.
     pub circuit_breaker: Option<CircuitBreakerConfig>,
+    /// The rate limit that each origin has one of; `None`, the default, for none.
+    pub rate_limit: Option<RateLimitConfig>,
     /// How many redirects are followed; `None` follows none. Default 10. Takes effect with the
     /// redirect layer.
     pub max_redirects: Option<u32>,

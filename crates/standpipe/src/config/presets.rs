@@ -28,6 +28,7 @@ impl Default for PoolConfig {
             max_retry_delay: Duration::from_secs(30),
             retry_multiplier: 2.0,
             retry_jitter: 0.1,
+            rate_limit: None,
             circuit_breaker: Some(CircuitBreakerConfig::new()),
             max_redirects: Some(10),
             metrics: true,

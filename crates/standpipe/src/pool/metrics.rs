@@ -6,20 +6,23 @@ use standpipe_transport::{ConnectionStats, Transport};
 
 use crate::config::check::host_name;
 
-pub(super) fn of_pool(registry: &Registry, transport: &Transport) -> PoolMetrics {
+pub(super) fn of_pool(registry: &Registry, transport: Option<&Transport>) -> PoolMetrics {
     let mut metrics = registry.metrics();
-    fill(&mut metrics.figures.connections, &transport.stats().total);
+    if let Some(transport) = transport {
+        fill(&mut metrics.figures.connections, &transport.stats().total);
+    }
     metrics
 }
 
 pub(super) fn of_host(
     registry: &Registry,
-    transport: &Transport,
+    transport: Option<&Transport>,
     host: &str,
 ) -> Option<HostMetrics> {
     let mut metrics = registry.host_metrics(host)?;
     let mut all = ConnectionStats::default();
-    for known in transport.stats().origins {
+    let stats = transport.map(Transport::stats).unwrap_or_default();
+    for known in stats.origins {
         if is_meant(host, &known.origin) {
             all += known.connections;
         }
