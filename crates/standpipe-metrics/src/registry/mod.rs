@@ -1,6 +1,7 @@
 //! The hosts, and how a request's is found.
 
 mod builder;
+mod connections;
 mod near;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use standpipe_core::sync::atomic::Ordering;
 use standpipe_core::{Origin, OriginMap};
 
 pub use builder::RegistryBuilder;
+use connections::Connections;
 
 use crate::host::{Handle, Host, HostRecorder, Shared};
 use crate::label::OTHER;
@@ -52,6 +54,7 @@ struct Inner {
     admitted: AtomicUsize,
     hosts: OriginMap<Arc<Host>>,
     other: Arc<Host>,
+    connections: Connections,
 }
 
 static IDS: AtomicUsize = AtomicUsize::new(1);
@@ -83,6 +86,7 @@ impl Registry {
                 max_hosts,
                 admitted: AtomicUsize::new(0),
                 hosts: OriginMap::new(),
+                connections: Connections::new(),
             }),
         }
     }
