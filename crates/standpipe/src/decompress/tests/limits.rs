@@ -109,7 +109,8 @@ async fn the_largest_body_that_is_read_at_once_is_counted_in_decoded_bytes() {
         assert!(body.len() < 1000);
         for (limit, fits) in [(9_999, false), (10_000, true)] {
             let response = through(&DecompressLayer::new(), answer(encoding, body.clone())).await;
-            let response = crate::Response::new(response.map(Body::new), limit, http::Uri::default());
+            let response =
+                crate::Response::new(response.map(Body::new), limit, http::Uri::default());
             match response.bytes().await {
                 Ok(bytes) => assert!(fits && bytes.len() == 10_000),
                 Err(error) => {
