@@ -66,6 +66,28 @@ impl CloseReason {
         Self::Runtime,
     ];
 
+    /// A word for it, such as `idle_timeout`: for labels and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Error => "error",
+            Self::IdleTimeout => "idle_timeout",
+            Self::IdleLimit => "idle_limit",
+            Self::Lifetime => "lifetime",
+            Self::MaxRequests => "max_requests",
+            Self::Yielded => "yielded",
+            Self::LimitLowered => "limit_lowered",
+            Self::Cancelled => "cancelled",
+            Self::Suspect => "suspect",
+            Self::Evicted => "evicted",
+            Self::Address => "address",
+            Self::Descriptors => "descriptors",
+            Self::Upgraded => "upgraded",
+            Self::Shutdown => "shutdown",
+            Self::Runtime => "runtime",
+        }
+    }
+
     pub(crate) fn index(self) -> usize {
         usize::from(self as u8)
     }
@@ -117,10 +139,16 @@ pub trait PoolEvents: Send + Sync + 'static {
     /// A connection was opened and is about to be used.
     fn created(&self, origin: &Origin, connection: &ConnectionFacts) {}
 
-    /// A request goes out on a connection that carried `uses_before` others.
+    /// A request begins to use a connection, or a stream of it. From then on it is in use, until
+    /// [`returned`](PoolEvents::returned) was told as often or it is closed.
+    fn leased(&self, origin: &Origin, connection: &ConnectionFacts) {}
+
+    /// A request goes out on a connection that carried `uses_before` others; told after
+    /// [`leased`](PoolEvents::leased).
     fn reused(&self, origin: &Origin, connection: &ConnectionFacts, uses_before: u64) {}
 
-    /// A request is done with a connection, which is in order.
+    /// A request is done with a connection, which is in order. Where it was dropped before its end, this is told
+    /// of a connection that others share, and an HTTP/1.1 connection is closed.
     fn returned(&self, origin: &Origin, connection: &ConnectionFacts) {}
 
     /// The socket of a connection is closed.

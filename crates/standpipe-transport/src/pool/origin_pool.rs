@@ -117,6 +117,7 @@ impl OriginPool {
     pub(crate) fn sent(&self, channel: &Channel, uses_before: u64) {
         self.counters.sent(uses_before > 0);
         self.shared.events.tell(|hook| {
+            hook.leased(self.key.origin(), &channel.meta.facts);
             if uses_before > 0 {
                 hook.reused(self.key.origin(), &channel.meta.facts, uses_before);
             }
@@ -138,7 +139,7 @@ impl OriginPool {
         self.shared.rebalance();
     }
 
-    /// A lease ended well.
+    /// A lease ended, and its connection can be used again.
     pub(crate) fn put_back(self: &Arc<Self>, channel: Channel) {
         self.shared
             .events
@@ -162,7 +163,7 @@ impl OriginPool {
     /// A lease ended and its connection cannot be used again. A shared one lives on.
     pub(crate) fn discard(self: &Arc<Self>, channel: Channel) {
         if channel.is_shared() {
-            return self.take_back(channel);
+            return self.put_back(channel);
         }
         if !channel.is_spent() {
             channel.meta.end.note(CloseReason::Cancelled);
