@@ -3,6 +3,7 @@
 mod builder;
 mod config;
 mod decompress;
+mod host_client;
 mod pool;
 mod redirect;
 mod request;
@@ -14,6 +15,7 @@ mod stream;
 pub use builder::PoolBuilder;
 pub use config::{HostConfig, PoolConfig, Setting};
 pub use decompress::{Decompress, DecompressBody, DecompressFuture, DecompressLayer};
+pub use host_client::HostClient;
 pub use pool::{ConcurrencyStats, OriginStats, Pool, PoolFuture, PoolStats, Shutdown};
 pub use redirect::{Redirect, RedirectChain, RedirectFuture, RedirectLayer, final_uri};
 #[cfg(feature = "fs")]

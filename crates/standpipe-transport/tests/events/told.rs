@@ -116,9 +116,9 @@ async fn a_failed_dial_is_told_and_creates_nothing() {
 async fn every_lease_of_a_shared_connection_is_returned_however_it_ends() {
     let network = Network::new();
     let log = Log::default();
-    let server = standpipe_test::Server::builder().http2().handler(|_| {
-        std::future::pending::<http::Response<http_body_util::Empty<bytes::Bytes>>>()
-    });
+    let server = standpipe_test::Server::builder()
+        .http2()
+        .handler(|_| std::future::pending::<http::Response<http_body_util::Empty<bytes::Bytes>>>());
     let _server = server.start_on(network.listen("a.test:80"));
     let transport = over_http2(&network).events(log.clone()).build().unwrap();
     let dropped: Vec<_> = (0..3).map(|_| send(&transport, get(A))).collect();

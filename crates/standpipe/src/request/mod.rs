@@ -30,6 +30,7 @@ pub use into_uri::IntoUri;
 use wish::Wish;
 
 use crate::redirect::final_uri;
+use crate::stack::fill_in;
 use crate::{Pool, Response};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -237,12 +238,21 @@ impl RequestBuilder {
         Ok(response.followed_by(circuit.as_ref()))
     }
 
+    /// Adds `headers` in the end, but for those whose names are set by then.
+    pub(crate) fn or_headers(mut self, headers: Arc<HeaderMap>) -> Self {
+        self.wish.get_or_insert_default().defaults = Some(headers);
+        self
+    }
+
     /// The request with all that was said for the layers below.
     fn finish(self, streaming: bool) -> Result<(Pool, Request<Body>), Error> {
         let mut request = self.request?;
         let wish = self.wish.as_deref();
         if let Some(retry) = wish.and_then(Wish::retry) {
             request.extensions_mut().insert(retry);
+        }
+        if let Some(defaults) = wish.and_then(|wish| wish.defaults.as_deref()) {
+            fill_in(defaults, request.headers_mut());
         }
         let times = wish.map(|wish| wish.times).unwrap_or_default();
         if let Some(timeout) = times.in_force(self.pool.config(), streaming) {
@@ -291,7 +301,7 @@ fn refuse_userinfo(uri: Uri) -> Result<Uri, Error> {
     Ok(uri)
 }
 
-fn invalid(message: impl Into<String>) -> Error {
+pub(crate) fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidRequest)
         .with_phase(Phase::Check)
         .with_message(message)

@@ -22,6 +22,7 @@ pub use attempt::{AttemptFuture, AttemptTimeout};
 pub use body::StackBody;
 pub use bottom::{Bottom, IntoBottom};
 pub use breaker::HostBreaker;
+pub(crate) use default_headers::fill_in;
 pub use default_headers::{DefaultHeaders, DefaultHeadersLayer};
 pub(crate) use hooks::Hooks;
 pub use hooks::RateLimitEvent;
