@@ -175,10 +175,10 @@ impl TransportBuilder {
         self
     }
 
-    /// Tells `events` what happens in the pool.
+    /// Tells `events` what happens in the pool, after those that were set before.
     #[must_use]
     pub fn events(mut self, events: impl PoolEvents) -> Self {
-        self.events = Events::new(events);
+        self.events = self.events.and(events);
         self
     }
 

@@ -25,10 +25,11 @@ pub use request::multipart;
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
 pub use stack::{
-    AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, Core, DefaultHeaders,
-    DefaultHeadersLayer, Fixed, HostBreaker, HostContext, HostLayer, HostLimit, HostRetry,
-    HostService, HostStack, HostTotals, Hosts, IntoBottom, MakeHostStack, NewHostStack, NoLayer,
-    Optional, OptionalFuture, PerOrigin, RateLimitEvent, Stack, StackBody, Swapped, SwappedFuture,
+    AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, ConnectionEvents, Core,
+    DefaultHeaders, DefaultHeadersLayer, Fixed, HostBreaker, HostContext, HostLayer, HostLimit,
+    HostRetry, HostService, HostStack, HostTotals, Hosts, IntoBottom, MakeHostStack, NewHostStack,
+    NoLayer, Optional, OptionalFuture, PerOrigin, RateLimitEvent, Stack, StackBody, Swapped,
+    SwappedFuture,
 };
 pub use stream::{BytesStream, Lines};
 

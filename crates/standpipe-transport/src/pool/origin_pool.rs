@@ -116,7 +116,7 @@ impl OriginPool {
     #[inline]
     pub(crate) fn sent(&self, channel: &Channel, uses_before: u64) {
         self.counters.sent(uses_before > 0);
-        self.shared.events.tell(|hook| {
+        self.shared.events.tell_use(|hook| {
             hook.leased(self.key.origin(), &channel.meta.facts);
             if uses_before > 0 {
                 hook.reused(self.key.origin(), &channel.meta.facts, uses_before);
@@ -143,7 +143,7 @@ impl OriginPool {
     pub(crate) fn put_back(self: &Arc<Self>, channel: Channel) {
         self.shared
             .events
-            .tell(|hook| hook.returned(self.key.origin(), &channel.meta.facts));
+            .tell_use(|hook| hook.returned(self.key.origin(), &channel.meta.facts));
         self.take_back(channel);
     }
 

@@ -44,13 +44,7 @@ fn is_meant(host: &str, origin: &Origin) -> bool {
 }
 
 /// What is of the moment is the transport's to say.
-// PLACE FOR: the transport's events. They count what was opened and closed, and then this sets
-// `active` and `idle` alone.
 fn fill(to: &mut ConnectionMetrics, from: &ConnectionStats) {
     to.active = from.active as u64;
     to.idle = from.idle as u64;
-    to.opened = to.opened.max(from.created);
-    to.dial_failures = to.dial_failures.max(from.dial_failures);
-    let open = to.active + to.idle;
-    to.closed = to.closed.max(to.opened.saturating_sub(open));
 }
