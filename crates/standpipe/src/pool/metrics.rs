@@ -43,8 +43,12 @@ fn is_meant(host: &str, origin: &Origin) -> bool {
         .any(|name| host_name(name).is_ok_and(|name| name == origin.host()))
 }
 
-/// What is of the moment is the transport's to say.
+/// What is of the moment is the transport's to say, and all of it where nothing is measured.
 fn fill(to: &mut ConnectionMetrics, from: &ConnectionStats) {
     to.active = from.active as u64;
     to.idle = from.idle as u64;
+    to.opened = to.opened.max(from.created);
+    to.dial_failures = to.dial_failures.max(from.dial_failures);
+    let open = to.active + to.idle;
+    to.closed = to.closed.max(to.opened.saturating_sub(open));
 }

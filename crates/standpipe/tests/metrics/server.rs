@@ -29,7 +29,7 @@ use crate::support::{URL, on, settle};
 const AT_ONCE: usize = 32;
 
 /// Whether the pool follows redirects: then one to `/moved` takes two attempts.
-const FOLLOWS_REDIRECTS: bool = false;
+const FOLLOWS_REDIRECTS: bool = true;
 
 fn setting(name: &str, default: usize) -> usize {
     let value = std::env::var(name).ok();
