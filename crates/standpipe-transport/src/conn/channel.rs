@@ -33,6 +33,8 @@ trait Exchange: Send {
     fn send(self: Pin<&mut Self>, request: &mut Option<Request<SendBody>>);
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<SendResult>;
     fn cancel(self: Pin<&mut Self>);
+    /// No further request will be sent.
+    fn end(self: Pin<&mut Self>);
     fn is_ready(&self) -> bool;
     fn is_closed(&self) -> bool;
     /// Another one on the same connection, where it carries many requests.
@@ -50,7 +52,8 @@ type Channelled = Pin<Box<dyn Exchange>>;
 
 pin_project! {
     struct Slot<S, M, F> {
-        sender: S,
+        // Until its connection's driver has ended.
+        sender: Option<S>,
         make: M,
         #[pin]
         future: Option<F>,
@@ -65,8 +68,8 @@ where
 {
     fn send(self: Pin<&mut Self>, request: &mut Option<Request<SendBody>>) {
         let mut this = self.project();
-        if let Some(request) = request.take() {
-            this.future.set(Some((this.make)(this.sender, request)));
+        if let (Some(sender), Some(request)) = (this.sender, request.take()) {
+            this.future.set(Some((this.make)(sender, request)));
         }
     }
 
@@ -81,16 +84,20 @@ where
         self.project().future.set(None);
     }
 
+    fn end(self: Pin<&mut Self>) {
+        *self.project().sender = None;
+    }
+
     fn is_ready(&self) -> bool {
-        self.sender.is_ready()
+        self.sender.as_ref().is_some_and(S::is_ready)
     }
 
     fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+        self.sender.as_ref().is_none_or(S::is_closed)
     }
 
     fn fork(&self) -> Option<Channelled> {
-        self.sender.fork()
+        self.sender.as_ref()?.fork()
     }
 }
 
@@ -102,7 +109,7 @@ where
 {
     let future = None;
     Box::pin(Slot {
-        sender,
+        sender: Some(sender),
         make,
         future,
     })
@@ -170,6 +177,17 @@ impl Channel {
     /// Gives up the request that was sent last: hyper resets an HTTP/2 stream.
     pub(crate) fn cancel(&mut self) {
         self.exchange.as_mut().cancel();
+    }
+
+    /// The driver has ended, and so nothing more can be sent; what was sent is still polled.
+    ///
+    /// The race: a request that goes into the queue of hyper's dispatcher while that is being dropped may
+    /// stay there, with those behind it, for as long as there is a sender (tokio's `mpsc`
+    /// empties the queue up to the first place that is taken and not filled yet). With the last sender it is
+    /// given back unsent.
+    #[cold]
+    pub(crate) fn end(&mut self) {
+        self.exchange.as_mut().end();
     }
 }
 

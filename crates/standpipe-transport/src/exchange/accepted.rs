@@ -70,7 +70,6 @@ impl Asked {
 enum Patience {
     /// Not asked yet: it begins with the first wait.
     Unset,
-    Endless,
     /// The connection's driver rings.
     Alarm(Instant),
     /// The driver has ended, the exchange has not: the future's own timer rings.
@@ -124,34 +123,36 @@ impl Accepted {
     /// connection's driver has ended.
     pub(super) fn poll_patience(&mut self, timer: &mut Clock, cx: &mut Context<'_>) -> Poll<()> {
         if let Patience::Unset = self.patience {
-            self.patience = match self.until() {
-                None => Patience::Endless,
-                Some(until) if self.lease.set_alarm(until, cx) => Patience::Alarm(until),
-                Some(until) => Patience::Timer(until),
-            };
-            if let Patience::Alarm(_) = self.patience {
+            let until = self.until();
+            if self.lease.set_alarm(until, cx) {
+                self.patience = Patience::Alarm(until);
                 return Poll::Pending;
             }
-        }
-        if let Patience::Alarm(until) = self.patience {
-            if self.lease.renew_alarm(cx) {
-                return Poll::Pending;
-            }
-            if until <= Instant::now() {
-                return Poll::Ready(());
-            }
-            self.patience = Patience::Timer(until);
+            return self.poll_alone(until, timer, cx);
         }
         match self.patience {
+            Patience::Alarm(_) if self.lease.renew_alarm(cx) => Poll::Pending,
+            Patience::Alarm(until) if until <= Instant::now() => Poll::Ready(()),
+            Patience::Alarm(until) => self.poll_alone(until, timer, cx),
             Patience::Timer(until) => poll_clock(timer, || Some(until), cx),
-            Patience::Unset | Patience::Endless | Patience::Alarm(_) => Poll::Pending,
+            Patience::Unset => Poll::Pending,
         }
     }
 
-    fn until(&self) -> Option<Instant> {
+    /// The connection's driver has ended, the exchange perhaps has not.
+    #[cold]
+    fn poll_alone(&mut self, until: Instant, timer: &mut Clock, cx: &mut Context<'_>) -> Poll<()> {
+        self.patience = Patience::Timer(until);
+        self.lease.driver_ended();
+        poll_clock(timer, || Some(until), cx)
+    }
+
+    /// When the wait for the head is over. One without a limit has an alarm as well: it rings when the
+    /// driver ends.
+    fn until(&self) -> Instant {
         let limit = self.lease.pool().config.timeouts.response_head;
-        let limit = limit.map(Deadline::after);
-        Deadline::earlier(limit, self.deadline).map(Deadline::instant)
+        let limit = Deadline::after(limit.unwrap_or(Duration::MAX));
+        self.deadline.map_or(limit, |at| at.min(limit)).instant()
     }
 
     /// The clock has rung: the lease ends with this stage.

@@ -115,6 +115,13 @@ impl Lease {
         }
     }
 
+    /// The connection's driver has ended.
+    pub(crate) fn driver_ended(&mut self) {
+        if let Some(channel) = &mut self.channel {
+            channel.end();
+        }
+    }
+
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SendResult> {
         let channel = self.channel.as_mut().expect("a lease that has not ended");
         channel.poll(cx)

@@ -88,6 +88,8 @@ impl Channel {
     }
 
     pub(crate) fn cancel(&mut self) {}
+
+    pub(crate) fn end(&mut self) {}
 }
 
 impl Drop for Channel {
