@@ -92,16 +92,19 @@ impl Client {
     }
 
     async fn send(&mut self, request: Request<RequestBody>) -> hyper::Result<Response<Incoming>> {
-        match self {
-            Self::Http1(client) => {
-                client.ready().await?;
-                client.send_request(request).await
+        let answer = async {
+            match self {
+                Self::Http1(client) => {
+                    client.ready().await?;
+                    client.send_request(request).await
+                }
+                Self::Http2(client) => {
+                    client.ready().await?;
+                    client.send_request(request).await
+                }
             }
-            Self::Http2(client) => {
-                client.ready().await?;
-                client.send_request(request).await
-            }
-        }
+        };
+        in_time(answer).await
     }
 
     fn http2(&mut self) -> &mut Http2 {
@@ -130,7 +133,12 @@ fn with_body(request: Builder, body: impl Into<Bytes>) -> Request<RequestBody> {
 }
 
 async fn body(response: Response<Incoming>) -> hyper::Result<Bytes> {
-    Ok(response.into_body().collect().await?.to_bytes())
+    Ok(in_time(response.into_body().collect()).await?.to_bytes())
+}
+
+/// A day of paused time is for ever: a test that would hang fails.
+async fn in_time<F: Future>(future: F) -> F::Output {
+    timeout(24 * 3600 * SECOND, future).await.expect("an end")
 }
 
 /// The next piece of a body.
