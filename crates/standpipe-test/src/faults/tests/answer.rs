@@ -51,7 +51,7 @@ async fn a_reply_of_its_own_is_for_one_request() {
 #[tokio::test(start_paused = true)]
 async fn a_body_larger_than_any_window_comes_whole() {
     for protocol in BOTH {
-        let large = Bytes::from(vec![7; 12_000_000]);
+        let large = Bytes::from(vec![7; 4_000_000]);
         let reply = Reply::new(200).body(large.clone());
         let mut test = Test::new(protocol, FaultServer::builder().reply(reply)).await;
         let response = test.get().await.unwrap();
@@ -275,6 +275,21 @@ async fn a_delayed_answer_comes_whole_and_at_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_waits_for_is_given_up() {
+    for protocol in BOTH {
+        for at in [At::BeforeHead, At::Head(10), At::Body(2)] {
+            let script = hello().request(0, Fault::Delay(at, 24 * 3600 * SECOND));
+            let mut test = Test::new(protocol, script).await;
+            let answer = async { body(test.get().await?).await };
+            timeout(SECOND, answer).await.unwrap_err();
+            let start = Instant::now();
+            test.closes_with_the_client().await;
+            assert_eq!(start.elapsed(), Duration::ZERO);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_head_drips() {
     for protocol in BOTH {
         let script = hello().request(0, Fault::DripHead(SECOND));
@@ -317,7 +332,7 @@ async fn a_server_that_stops_reading_lets_the_upload_stand() {
         for after in [0, 100_000] {
             let script = hello().request(0, Fault::StopReading { after });
             let mut test = Test::new(protocol, script).await;
-            let upload = test.client.send(post(10_000_000));
+            let upload = test.client.send(post(1_000_000));
             let upload = timeout(3600 * SECOND, upload).await;
             assert!(upload.is_err(), "{upload:?}");
             let read = test.server.stats().bytes_in;
@@ -379,7 +394,7 @@ async fn a_request_that_expects_a_100_gets_it_unless_the_answer_is_early() {
 
 #[tokio::test(start_paused = true)]
 async fn informational_answers_come_before_the_real_one() {
-    for times in [1, 3, 50_000] {
+    for times in [1, 3, 10_000] {
         let script = hello().request(0, Fault::Informational { status: 103, times });
         let mut test = Test::new(Protocol::Http1, script).await;
         let mut request = get();
@@ -485,7 +500,7 @@ async fn redirects_lead_round_in_a_loop() {
 #[tokio::test(start_paused = true)]
 async fn a_decompression_bomb_unpacks_to_all_its_zeros() {
     for protocol in BOTH {
-        for n in [0, 1, 258, 259, 10_000, 50_000_000] {
+        for n in [0, 1, 258, 259, 10_000, 3_000_000] {
             let script = hello().request(0, Reply::decompression_bomb(n));
             let mut test = Test::new(protocol, script).await;
             let response = test.get().await.unwrap();
