@@ -1,12 +1,18 @@
-mod answer;
 mod connection;
+mod ends;
 mod http2;
+mod late;
+mod message;
+mod reply;
+mod request;
 mod script;
 mod tls;
 
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -176,4 +182,15 @@ fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
 fn code_of(error: &hyper::Error) -> u32 {
     let reason = find::<h2::Error>(error).and_then(h2::Error::reason);
     u32::from(reason.unwrap_or_else(|| panic!("no code: {error:?}")))
+}
+
+/// Counts the informational answers to a request, which are all of that status.
+fn count_informational(request: &mut Request<RequestBody>, status: u16) -> Arc<AtomicUsize> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    hyper::ext::on_informational(request, move |response| {
+        assert_eq!(response.status(), status);
+        counted.fetch_add(1, Ordering::SeqCst);
+    });
+    count
 }
