@@ -1,7 +1,9 @@
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use tokio::time::sleep;
 
 use super::connection::{Connection, break_off, hold};
 use super::plan::{After, Cut, Reading};
@@ -195,6 +197,13 @@ impl<W: Wire> Voice for Text<'_, W> {
 
     async fn raw(&mut self, bytes: Bytes, _: bool) -> io::Result<()> {
         self.0.write(bytes).await
+    }
+
+    async fn pause(&mut self, pause: Duration) -> io::Result<()> {
+        tokio::select! {
+            () = sleep(pause) => Ok(()),
+            () = self.0.closed() => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
     }
 
     async fn body(&mut self, piece: Bytes, _: bool) -> io::Result<()> {

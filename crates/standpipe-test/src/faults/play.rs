@@ -2,7 +2,6 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::sleep;
 
 use super::At;
 use super::content::Content;
@@ -19,6 +18,9 @@ pub(super) trait Voice {
     /// Writes bytes as they are. `whole`: what was begun is whole with them.
     fn raw(&mut self, bytes: Bytes, whole: bool) -> impl Future<Output = io::Result<()>> + Send;
 
+    /// Waits, and fails where the client is gone before.
+    fn pause(&mut self, pause: Duration) -> impl Future<Output = io::Result<()>> + Send;
+
     /// Writes a piece of the body. `end`: it is the last.
     fn body(&mut self, piece: Bytes, end: bool) -> impl Future<Output = io::Result<()>> + Send;
 }
@@ -27,7 +29,7 @@ pub(super) trait Voice {
 pub(super) async fn play(plan: Plan, voice: &mut impl Voice) -> io::Result<Option<Cut>> {
     informational(&plan, voice).await?;
     if let Some((At::BeforeHead | At::Head(0), stop)) = plan.stop
-        && let Some(cut) = pass(stop).await
+        && let Some(cut) = pass(stop, voice).await?
     {
         return Ok(Some(cut));
     }
@@ -70,17 +72,17 @@ async fn play_head(
     if let Some(n) = plan.stop_in_head(head.len()).filter(|n| *n > 0) {
         voice.raw(head.split_to(n), false).await?;
         if let Some((_, stop)) = plan.stop
-            && let Some(cut) = pass(stop).await
+            && let Some(cut) = pass(stop, voice).await?
         {
             return Ok(Some(cut));
         }
     }
     if let Some((Dripping::Head, pause)) = plan.drip {
         while head.len() > 1 {
-            sleep(pause).await;
+            voice.pause(pause).await?;
             voice.raw(head.split_to(1), false).await?;
         }
-        sleep(pause).await;
+        voice.pause(pause).await?;
     }
     voice.raw(head, true).await?;
     Ok(None)
@@ -105,13 +107,13 @@ async fn play_body(
             left -= piece.len();
             voice.body(piece, false).await?;
         }
-        if let Some(cut) = pass(stop).await {
+        if let Some(cut) = pass(stop, voice).await? {
             return Ok(Some(cut));
         }
     }
     while !body.is_empty() {
         if let Some(pause) = pause {
-            sleep(pause).await;
+            voice.pause(pause).await?;
         }
         let bytes = body.take(piece);
         voice.body(bytes, body.is_empty()).await?;
@@ -119,13 +121,10 @@ async fn play_body(
     Ok(None)
 }
 
-/// Waits, and says whether the answer is cut here.
-async fn pass(stop: Stop) -> Option<Cut> {
+/// Waits, or says that the answer is cut here.
+async fn pass(stop: Stop, voice: &mut impl Voice) -> io::Result<Option<Cut>> {
     match stop {
-        Stop::Pause(pause) => {
-            sleep(pause).await;
-            None
-        }
-        Stop::Cut(cut) => Some(cut),
+        Stop::Pause(pause) => voice.pause(pause).await.map(|()| None),
+        Stop::Cut(cut) => Ok(Some(cut)),
     }
 }

@@ -1,8 +1,10 @@
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
 
 use super::flow::Flow;
 use crate::faults::plan::{Cut, Plan, Reading};
@@ -89,6 +91,12 @@ impl Voice for Stream {
     async fn raw(&mut self, bytes: Bytes, whole: bool) -> io::Result<()> {
         let end = self.ends;
         self.tell(What::Write { bytes, whole, end }).await
+    }
+
+    /// With the connection this task ends.
+    async fn pause(&mut self, pause: Duration) -> io::Result<()> {
+        sleep(pause).await;
+        Ok(())
     }
 
     async fn body(&mut self, mut piece: Bytes, end: bool) -> io::Result<()> {

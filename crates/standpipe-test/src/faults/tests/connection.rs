@@ -151,7 +151,8 @@ async fn on_loopback_all_is_the_same() {
     let server = hello()
         .request(0, Fault::Reset(At::BeforeHead))
         .request(1, Fault::Close(At::Body(2)))
-        .connection(2, ConnectionFault::AtOnce(End::Reset))
+        .request(2, Fault::Reset(At::Body(4)))
+        .connection(3, ConnectionFault::AtOnce(End::Reset))
         .start()
         .await;
     assert!(server.url("/a").starts_with("http://127.0.0.1:"));
@@ -162,6 +163,10 @@ async fn on_loopback_all_is_the_same() {
     let response = dial().await.send_request(get()).await.unwrap();
     body(response).await.unwrap_err();
 
+    let mut reset = dial().await.send_request(get()).await.unwrap().into_body();
+    assert_eq!(piece(&mut reset).await.unwrap(), "hell");
+    assert_reset(&piece(&mut reset).await.unwrap_err());
+
     let mut io = TcpStream::connect(server.addr()).await.unwrap();
     let error = io.read_u8().await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
@@ -169,7 +174,7 @@ async fn on_loopback_all_is_the_same() {
     let response = dial().await.send_request(get()).await.unwrap();
     assert_eq!(body(response).await.unwrap(), "hello");
     let stats = server.until(|stats| stats.open == 0).await;
-    assert_eq!((stats.connections, stats.requests), (4, 3));
+    assert_eq!((stats.connections, stats.requests), (5, 4));
 }
 
 #[tokio::test]

@@ -1,12 +1,18 @@
-mod answer;
 mod connection;
+mod ends;
 mod http2;
+mod late;
+mod message;
+mod reply;
+mod request;
 mod script;
 mod tls;
 
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -92,16 +98,19 @@ impl Client {
     }
 
     async fn send(&mut self, request: Request<RequestBody>) -> hyper::Result<Response<Incoming>> {
-        match self {
-            Self::Http1(client) => {
-                client.ready().await?;
-                client.send_request(request).await
+        let answer = async {
+            match self {
+                Self::Http1(client) => {
+                    client.ready().await?;
+                    client.send_request(request).await
+                }
+                Self::Http2(client) => {
+                    client.ready().await?;
+                    client.send_request(request).await
+                }
             }
-            Self::Http2(client) => {
-                client.ready().await?;
-                client.send_request(request).await
-            }
-        }
+        };
+        in_time(answer).await
     }
 
     fn http2(&mut self) -> &mut Http2 {
@@ -130,7 +139,12 @@ fn with_body(request: Builder, body: impl Into<Bytes>) -> Request<RequestBody> {
 }
 
 async fn body(response: Response<Incoming>) -> hyper::Result<Bytes> {
-    Ok(response.into_body().collect().await?.to_bytes())
+    Ok(in_time(response.into_body().collect()).await?.to_bytes())
+}
+
+/// A day of paused time is for ever: a test that would hang fails.
+async fn in_time<F: Future>(future: F) -> F::Output {
+    timeout(24 * 3600 * SECOND, future).await.expect("an end")
 }
 
 /// The next piece of a body.
@@ -168,4 +182,15 @@ fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
 fn code_of(error: &hyper::Error) -> u32 {
     let reason = find::<h2::Error>(error).and_then(h2::Error::reason);
     u32::from(reason.unwrap_or_else(|| panic!("no code: {error:?}")))
+}
+
+/// Counts the informational answers to a request, which are all of that status.
+fn count_informational(request: &mut Request<RequestBody>, status: u16) -> Arc<AtomicUsize> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    hyper::ext::on_informational(request, move |response| {
+        assert_eq!(response.status(), status);
+        counted.fetch_add(1, Ordering::SeqCst);
+    });
+    count
 }
