@@ -7,6 +7,7 @@ pub mod contract;
 #[cfg(feature = "external")]
 pub mod external;
 mod gate;
+pub mod guide;
 pub mod h2peer;
 pub mod memory;
 pub mod mock;
