@@ -11,6 +11,7 @@ pub mod external;
 #[cfg(feature = "server")]
 pub mod faults;
 mod gate;
+pub mod guide;
 pub mod h2peer;
 pub mod memory;
 pub mod mock;

@@ -99,8 +99,12 @@ fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// The call of a service that is ready at once.
-fn call<S: Service<Request<Body>>>(service: &mut S, url: &str) -> S::Future {
+/// A call, for a test to poll.
+fn call<S>(service: &S, url: &str) -> S::Future
+where
+    S: Service<Request<Body>> + Clone,
+{
+    let mut service = service.clone();
     let ready = service.poll_ready(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(ready, Poll::Ready(Ok(()))), "ready at once");
     service.call(get(url))

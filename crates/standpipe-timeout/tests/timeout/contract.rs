@@ -14,7 +14,7 @@ async fn it_keeps_the_contract_of_a_layer_whatever_it_bounds() {
         TimeoutLayer::total(HOUR).handed_down_to_head(),
         TimeoutLayer::body_idle(secs(1)),
     ] {
-        assert_layer_contract(layer.clone()).await;
+        assert_layer_contract(layer).await;
         assert_reserves_nothing(layer).await;
     }
 }
