@@ -49,7 +49,9 @@ impl Place {
             };
             let timer = match &mut self.timer {
                 Some(timer) => {
-                    timer.as_mut().reset(at);
+                    if timer.deadline() != at {
+                        timer.as_mut().reset(at);
+                    }
                     timer
                 }
                 none => none.insert(Box::pin(sleep_until(at))),

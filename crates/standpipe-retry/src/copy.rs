@@ -58,6 +58,10 @@ impl<B> RequestCopy<B> {
 
 fn listed(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let mut list = Vec::with_capacity(headers.len());
-    list.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    list.extend(
+        headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
     list
 }
