@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use standpipe_core::{BoxError, Error};
+use standpipe_core::{BoxError, Closed, Error};
 use tower_service::Service;
 
 use crate::place::Place;
@@ -56,6 +56,7 @@ pub(crate) struct Queued<S, R> {
     request: Option<R>,
     cost: u32,
     give_up: u64,
+    closed: Option<Closed>,
 }
 
 /// What a request has yet to pass.
@@ -119,11 +120,20 @@ impl<S, R> Queued<S, R> {
         };
         Self {
             gate,
+            closed: shared.closed(),
             shared,
             service,
             request: Some(request),
             cost,
             give_up,
+        }
+    }
+
+    /// Ready with an error once nobody is to wait any more.
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        match &mut self.closed {
+            Some(closed) => Pin::new(closed).poll(cx).map(|()| error::closed()),
+            None => Poll::Pending,
         }
     }
 
@@ -178,6 +188,10 @@ where
                 }
                 // Queued => Called | Refused
                 StateProj::Queued { queued } => {
+                    if let Poll::Ready(error) = queued.poll_closed(cx) {
+                        this.state.set(State::Refused { error: None });
+                        return Poll::Ready(Err(error.into()));
+                    }
                     if let Err(error) = ready!(queued.poll_gates(cx)) {
                         let error = queued.shared.note_reject(error);
                         this.state.set(State::Refused { error: None });

@@ -36,7 +36,7 @@ impl Place {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Duration>> {
         loop {
             let now = self.shared.now();
-            let at = match self.shared.local.poll(self.ticket, now, cx.waker()) {
+            let at = match self.shared.limiter.local.poll(self.ticket, now, cx.waker()) {
                 Turn::Admitted => {
                     self.left = true;
                     return Poll::Ready(Ok(()));
@@ -63,7 +63,10 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if !self.left {
-            self.shared.local.leave(self.ticket, self.shared.now());
+            self.shared
+                .limiter
+                .local
+                .leave(self.ticket, self.shared.now());
         }
     }
 }

@@ -29,6 +29,8 @@ impl<T: Budget + ?Sized> Budget for Arc<T> {
 
 /// The settings of a [`RetryBudget`], as data.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct BudgetPolicy {
     /// Which share of the requests may be made again; 0.2 unless set. What is no number, or below
@@ -211,13 +213,25 @@ where
 }
 
 /// The budget of one service.
+#[derive(Clone)]
 pub(crate) enum ServiceBudget {
     None,
-    Own(RetryBudget),
+    Own(Arc<RetryBudget>),
     Given(Arc<dyn Budget>),
 }
 
 impl ServiceBudget {
+    pub(crate) fn of(policy: Option<BudgetPolicy>) -> Self {
+        match policy {
+            Some(policy) => Self::Own(Arc::new(RetryBudget::new(policy))),
+            None => Self::None,
+        }
+    }
+
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self, Self::Given(_))
+    }
+
     #[inline]
     pub(crate) fn deposit(&self) {
         match self {

@@ -43,6 +43,8 @@ pub enum GiveUpReason {
     Body,
     /// The answer's body says that trying again is of no use.
     Peeked,
+    /// The client is closing.
+    Closing,
 }
 
 impl GiveUpReason {
@@ -55,6 +57,7 @@ impl GiveUpReason {
             Self::RetryAfter => "retry_after",
             Self::Body => "body",
             Self::Peeked => "peeked",
+            Self::Closing => "closing",
         }
     }
 }

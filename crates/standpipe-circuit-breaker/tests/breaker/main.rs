@@ -2,6 +2,9 @@
 
 mod body;
 mod closed;
+mod contract;
+#[cfg(feature = "serde")]
+mod data;
 mod dropped;
 mod half_open;
 mod hooks;

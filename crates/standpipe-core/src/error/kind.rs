@@ -94,8 +94,13 @@ pub enum ErrorKind {
     },
     /// The server told in an event of its stream that it failed; the source has the event.
     StreamError,
-    /// A redirect was refused, or there were too many.
+    /// A redirect was refused: it leads from https to http, or its URL may not be used.
     Redirect,
+    /// More redirects than are followed.
+    TooManyRedirects {
+        /// How many are.
+        limit: u32,
+    },
     /// The status is an error, and the caller asked to have that as an error.
     Status(http::StatusCode),
     /// The circuit of this origin is open.
@@ -146,6 +151,7 @@ impl ErrorKind {
             Self::StreamIncomplete { .. } => "stream_incomplete",
             Self::StreamError => "stream_error",
             Self::Redirect => "redirect",
+            Self::TooManyRedirects { .. } => "too_many_redirects",
             Self::Status(_) => "status",
             Self::CircuitOpen => "circuit_open",
             Self::RateLimited => "rate_limited",
@@ -282,7 +288,10 @@ impl ErrorKind {
                 );
             }
             Self::StreamError => "the server told of a failure in its event stream",
-            Self::Redirect => "the redirect was not followed",
+            Self::Redirect => "the redirect was refused",
+            Self::TooManyRedirects { limit } => {
+                return write!(f, "the server redirects more than {limit} times");
+            }
             Self::Status(status) => return write!(f, "the server answered {status}"),
             Self::CircuitOpen => "the circuit is open",
             Self::RateLimited => "the rate limit admits no request in time",

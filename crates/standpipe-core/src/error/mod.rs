@@ -20,7 +20,7 @@ use crate::Origin;
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// How far a request came, as far as its sending matters for sending it again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RequestSent {
     /// Surely no peer acted on it: it was not sent, or the peer said that it left it alone.
     No,

@@ -15,8 +15,7 @@ use crate::gcra::{Pace, take};
 pub(super) struct Locked<'a> {
     pub(super) local: &'a Local,
     pub(super) line: MutexGuard<'a, Line>,
-    pub(super) pace: Pace,
-    pub(super) tat: u64,
+    pub(super) first: Bucket,
     pub(super) now: u64,
     pub(super) wake: Vec<Waker>,
     /// A waker to be dropped after the lock: with it may go the last of a task, and that task's own
@@ -97,8 +96,8 @@ impl Locked<'_> {
                 false => take(*tat, now, time),
             };
         };
-        if self.local.unit == Unit::Cost {
-            apply(&mut self.tat, self.pace);
+        if self.first.unit == Unit::Cost {
+            apply(&mut self.first.tat, self.first.pace);
         }
         for bucket in &mut self.line.others {
             if bucket.unit == Unit::Cost {
@@ -108,14 +107,14 @@ impl Locked<'_> {
     }
 
     pub(super) fn pause(&mut self, until: u64) {
-        let begin = self.line.pause_until.max(self.now);
+        let begin = self.begin();
         let Some(longer) = until.checked_sub(begin).filter(|&longer| longer > 0) else {
             return;
         };
         self.line.pause_until = until;
         // Time in which nothing may go out earns no credit: after the pause there is no more than
         // there was before it.
-        self.tat = take(self.tat, self.now, longer);
+        self.first.tat = take(self.first.tat, self.now, longer);
         let now = self.now;
         for bucket in &mut self.line.others {
             bucket.tat = take(bucket.tat, now, longer);
@@ -185,8 +184,9 @@ impl Locked<'_> {
 
     fn charge(&mut self, own: [u64; 2]) {
         let now = self.now;
-        let need = self.pace.time_of(own[self.local.unit as usize]);
-        self.tat = take(self.tat, now, need);
+        let first = &mut self.first;
+        let need = first.pace.time_of(own[first.unit as usize]);
+        first.tat = take(first.tat, now, need);
         for bucket in &mut self.line.others {
             let need = bucket.pace.time_of(own[bucket.unit as usize]);
             bucket.tat = take(bucket.tat, now, need);
@@ -199,8 +199,9 @@ impl Locked<'_> {
     }
 
     fn give_back(&mut self, own: [u64; 2]) {
-        let need = self.pace.time_of(own[self.local.unit as usize]);
-        self.tat = self.tat.saturating_sub(need);
+        let first = &mut self.first;
+        let need = first.pace.time_of(own[first.unit as usize]);
+        first.tat = first.tat.saturating_sub(need);
         for bucket in &mut self.line.others {
             let need = bucket.pace.time_of(own[bucket.unit as usize]);
             bucket.tat = bucket.tat.saturating_sub(need);
@@ -213,12 +214,25 @@ impl Locked<'_> {
     }
 
     pub(super) fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
-        let first = Bucket {
-            pace: self.pace,
-            unit: self.local.unit,
-            tat: self.tat,
-        };
-        std::iter::once(first).chain(self.line.others.iter().copied())
+        std::iter::once(self.first).chain(self.line.others.iter().copied())
+    }
+
+    /// When time goes on for the buckets: now, or at the end of a pause.
+    pub(super) fn begin(&self) -> u64 {
+        self.line.pause_until.max(self.now)
+    }
+
+    /// Has `buckets` in place of those that there are, and turns away who now waits in vain.
+    pub(super) fn set_buckets(&mut self, buckets: Vec<Bucket>) {
+        let mut buckets = buckets.into_iter();
+        self.first = buckets.next().unwrap_or(Bucket::FREE);
+        self.line.others = buckets.collect();
+        let (local, first) = (self.local, self.first);
+        local.emission.store(first.pace.emission, Ordering::Relaxed);
+        local.depth.store(first.pace.depth, Ordering::Relaxed);
+        let by_cost = first.unit == Unit::Cost;
+        local.by_cost.store(by_cost, Ordering::Relaxed);
+        self.drop_hopeless();
     }
 
     /// Serves the line, lets the lock go and wakes whom that concerns.
@@ -233,7 +247,7 @@ impl Locked<'_> {
             || !self.line.others.is_empty()
             || self.line.pause_until > now
             || self.line.server.iter().any(Option::is_some);
-        let state = self.tat << 1 | if slow { SLOW } else { 0 };
+        let state = self.first.tat << 1 | if slow { SLOW } else { 0 };
         // Before the lock is released: the next holder must read what this one wrote.
         self.local.first.store(state, Ordering::Release);
         drop(self.line);

@@ -224,3 +224,42 @@ async fn any_budget_of_towers_can_be_plugged_in() {
     send(&layer, &script, get()).await.unwrap();
     assert_eq!(script.calls(), 2, "one request has paid for one retry");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuilt_layer_goes_on_with_budget_and_counts_while_the_budget_is_the_same() {
+    let budget = BudgetPolicy::default().ratio(0.0).per_second(3);
+    let first = RetryLayer::new(quick().budget(budget));
+    let script = Script::statuses(&[503]);
+    let old = first.layer(script.service());
+    old.clone().oneshot(get()).await.unwrap();
+    assert_eq!(script.calls(), 4, "one request and three retries");
+
+    let other = RetryLayer::new(quick().budget(budget).max_retries(1)).keep(&old.handle());
+    let new = other.layer(script.service());
+    new.clone().oneshot(get()).await.unwrap();
+    assert_eq!(script.calls(), 5, "what is spent is spent");
+    assert_eq!(new.handle().policy().max_retries, 1);
+    let stats = new.handle().stats();
+    assert_eq!((stats.retries, stats.over_budget), (3, 1));
+    assert_eq!(old.handle().stats(), stats);
+
+    let richer = quick().budget(budget.per_second(4));
+    let richer = RetryLayer::new(richer).keep(&new.handle());
+    richer.layer(script.service()).oneshot(get()).await.unwrap();
+    assert_eq!(script.calls(), 9, "another budget begins anew");
+    assert_eq!(old.handle().stats().retries, 6);
+}
+
+/// A budget that was given as an object is the old layer's alone, unless it is given again.
+#[tokio::test(start_paused = true)]
+async fn a_rebuilt_layer_does_not_go_on_with_a_budget_that_was_given() {
+    let none = BudgetPolicy::default().ratio(0.0).per_second(0);
+    let given = RetryLayer::new(quick()).budget(RetryBudget::new(none));
+    let script = Script::statuses(&[503]);
+    let old = given.layer(script.service());
+    old.clone().oneshot(get()).await.unwrap();
+    assert_eq!(script.calls(), 1);
+    let new = RetryLayer::new(quick()).keep(&old.handle());
+    new.layer(script.service()).oneshot(get()).await.unwrap();
+    assert_eq!(script.calls(), 5);
+}

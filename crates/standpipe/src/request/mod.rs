@@ -21,6 +21,7 @@ use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_
 use http::{Method, Request, Uri, Version};
 use http_body::Body as _;
 use standpipe_core::{Body, Deadline, Error, ErrorKind, Origin, Phase};
+use standpipe_rate_limit::RequestCost;
 use standpipe_retry::{RetryEvent, RetryPolicy};
 
 #[cfg(feature = "fs")]
@@ -28,6 +29,8 @@ pub use file::FileBody;
 pub use into_uri::IntoUri;
 use wish::Wish;
 
+use crate::redirect::final_uri;
+use crate::stack::fill_in;
 use crate::{Pool, Response};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -118,6 +121,15 @@ impl RequestBuilder {
     /// Shows each retry of this request to `hook` before it waits, after the pool's own hook.
     pub fn on_retry(self, hook: impl Fn(&RetryEvent<'_>) + Send + Sync + 'static) -> Self {
         self.wishing(|wish| wish.retry.on_retry = Some(Arc::new(hook)))
+    }
+
+    /// How many units of its host's quotas by cost this request takes, such as tokens; see
+    /// [`PoolBuilder::request_cost`](crate::PoolBuilder::request_cost).
+    pub fn cost(self, units: u32) -> Self {
+        self.with(|request| {
+            request.extensions_mut().insert(RequestCost(units));
+            Ok(())
+        })
     }
 
     /// Sets `Idempotency-Key`, the same on each attempt: the request is then sent again where it may
@@ -226,12 +238,21 @@ impl RequestBuilder {
         Ok(response.followed_by(circuit.as_ref()))
     }
 
+    /// Adds `headers` in the end, but for those whose names are set by then.
+    pub(crate) fn or_headers(mut self, headers: Arc<HeaderMap>) -> Self {
+        self.wish.get_or_insert_default().defaults = Some(headers);
+        self
+    }
+
     /// The request with all that was said for the layers below.
     fn finish(self, streaming: bool) -> Result<(Pool, Request<Body>), Error> {
         let mut request = self.request?;
         let wish = self.wish.as_deref();
         if let Some(retry) = wish.and_then(Wish::retry) {
             request.extensions_mut().insert(retry);
+        }
+        if let Some(defaults) = wish.and_then(|wish| wish.defaults.as_deref()) {
+            fill_in(defaults, request.headers_mut());
         }
         let times = wish.map(|wish| wish.times).unwrap_or_default();
         if let Some(timeout) = times.in_force(self.pool.config(), streaming) {
@@ -263,7 +284,10 @@ async fn send(pool: Pool, request: Request<Body>) -> Result<Response, Error> {
     let url = request.uri().clone();
     let limit = pool.config().max_response_bytes;
     match pool.execute(request).await {
-        Ok(response) => Ok(Response::new(response, limit, url)),
+        Ok(response) => {
+            let url = final_uri(&response).cloned().unwrap_or(url);
+            Ok(Response::new(response, limit, url))
+        }
         Err(error) => Err(error.with_url(&url)),
     }
 }
@@ -277,7 +301,7 @@ fn refuse_userinfo(uri: Uri) -> Result<Uri, Error> {
     Ok(uri)
 }
 
-fn invalid(message: impl Into<String>) -> Error {
+pub(crate) fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidRequest)
         .with_phase(Phase::Check)
         .with_message(message)

@@ -35,7 +35,7 @@ async fn a_recorder_is_told_of_requests_retries_and_circuits() {
     let words = Words::default();
     let pool = on(&network)
         .recorder(Tell(Arc::clone(&words)))
-        .retry(RetryPolicy::new().max_retries(1))
+        .retry_policy(RetryPolicy::new().max_retries(1))
         .circuit_breaker(CircuitBreakerConfig::new().threshold(2))
         .build()
         .unwrap();
