@@ -2,6 +2,8 @@
 
 mod builder;
 mod config;
+#[cfg(feature = "cookies")]
+mod cookies;
 mod decompress;
 mod pool;
 mod redirect;
@@ -11,6 +13,8 @@ mod stack;
 
 pub use builder::PoolBuilder;
 pub use config::{HostConfig, PoolConfig, Setting};
+#[cfg(feature = "cookies")]
+pub use cookies::{CookieJar, CookieLayer, Cookies, CookiesFuture};
 pub use decompress::{Decompress, DecompressBody, DecompressFuture, DecompressLayer};
 pub use pool::{OriginStats, Pool, PoolFuture, PoolStats};
 pub use redirect::{Redirect, RedirectChain, RedirectFuture, RedirectLayer, final_uri};
