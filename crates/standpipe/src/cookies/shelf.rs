@@ -1,6 +1,6 @@
 use std::cmp::Reverse;
 
-use cookie_store::{Cookie, CookieDomain, CookieStore};
+use cookie_store::{Cookie, CookieDomain, CookieError, CookieStore};
 use http::HeaderValue;
 use publicsuffix::List;
 use url::Url;
@@ -53,17 +53,11 @@ impl Shelf {
         if !cookie.is_expired() && !self.has(&cookie) {
             self.make_room(&cookie)?;
         }
-        let expired = cookie.is_expired();
         match self.store.insert(cookie, url) {
-            Ok(_) => {}
-            // One that is to be forgotten and is not known.
-            Err(cookie_store::CookieError::Expired) => return Ok(()),
-            Err(_) => return Err(Refused("it is for another host, or for a public suffix")),
+            // Or one that is to be forgotten and is not known.
+            Ok(_) | Err(CookieError::Expired) => Ok(()),
+            Err(_) => Err(Refused("it is for another host, or for a public suffix")),
         }
-        if expired {
-            self.drop_expired();
-        }
-        Ok(())
     }
 
     /// The `Cookie` of a request for `url`, those of longer paths first (RFC 6265, 5.4).
