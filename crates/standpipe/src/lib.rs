@@ -2,6 +2,8 @@
 
 mod builder;
 mod config;
+#[cfg(feature = "cookies")]
+mod cookies;
 mod decompress;
 mod host_client;
 mod pool;
@@ -14,6 +16,8 @@ mod stream;
 
 pub use builder::PoolBuilder;
 pub use config::{HostConfig, PoolConfig, Setting};
+#[cfg(feature = "cookies")]
+pub use cookies::{CookieJar, CookieLayer, Cookies, CookiesFuture};
 pub use decompress::{Decompress, DecompressBody, DecompressFuture, DecompressLayer};
 pub use host_client::HostClient;
 pub use pool::{ConcurrencyStats, OriginStats, Pool, PoolFuture, PoolStats, Shutdown};
