@@ -14,7 +14,7 @@ mod stream;
 pub use builder::PoolBuilder;
 pub use config::{HostConfig, PoolConfig, Setting};
 pub use decompress::{Decompress, DecompressBody, DecompressFuture, DecompressLayer};
-pub use pool::{ConcurrencyStats, OriginStats, Pool, PoolFuture, PoolStats};
+pub use pool::{ConcurrencyStats, OriginStats, Pool, PoolFuture, PoolStats, Shutdown};
 pub use redirect::{Redirect, RedirectChain, RedirectFuture, RedirectLayer, final_uri};
 #[cfg(feature = "fs")]
 pub use request::FileBody;
@@ -49,7 +49,7 @@ pub use standpipe_retry::{
 };
 pub use standpipe_timeout::RequestTimeout;
 pub use standpipe_transport::{
-    ConnectionStats, Connector, Protocol, Proxy, TlsConfig, TlsProvider, Transport,
+    ConnectionStats, Connector, Protocol, Proxy, ShutdownReport, TlsConfig, TlsProvider, Transport,
     TransportBuilder,
 };
 

@@ -49,12 +49,13 @@ impl Closing {
         Self::default()
     }
 
-    /// Closes it, for good, and wakes all who wait. Another call does nothing.
-    pub fn close(&self) {
+    /// Closes it, for good, and wakes all who wait; returns how many those are. Another call does
+    /// nothing.
+    pub fn close(&self) -> usize {
         // Before the lock: who takes it later sees that it is closed, and stays out of the line.
         self.0.closed.store(true, Ordering::Release);
         let waiting = std::mem::take(&mut *self.0.waiting.lock());
-        waiting.iter().for_each(Waker::wake_by_ref);
+        waiting.iter().map(Waker::wake_by_ref).count()
     }
 
     /// Whether it is closed.

@@ -29,7 +29,8 @@ pub(crate) struct Channel {
 /// hyper's send futures have no name; the box that holds one stays with the handle and is used
 /// again for the next request.
 trait Exchange: Send {
-    fn send(self: Pin<&mut Self>, request: Request<SendBody>);
+    /// Takes the request out and hands it to hyper.
+    fn send(self: Pin<&mut Self>, request: &mut Option<Request<SendBody>>);
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<SendResult>;
     fn cancel(self: Pin<&mut Self>);
     fn is_ready(&self) -> bool;
@@ -62,10 +63,11 @@ where
     M: Fn(&mut S, Request<SendBody>) -> F + Send,
     F: Future<Output = SendResult> + Send,
 {
-    fn send(self: Pin<&mut Self>, request: Request<SendBody>) {
+    fn send(self: Pin<&mut Self>, request: &mut Option<Request<SendBody>>) {
         let mut this = self.project();
-        let future = (this.make)(this.sender, request);
-        this.future.set(Some(future));
+        if let Some(request) = request.take() {
+            this.future.set(Some((this.make)(this.sender, request)));
+        }
     }
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<SendResult> {
@@ -153,9 +155,9 @@ impl Channel {
         Self { exchange, meta }
     }
 
-    /// Hands the request to hyper; [`poll`](Channel::poll) gives the answer.
+    /// Takes the request out and hands it to hyper; [`poll`](Channel::poll) gives the answer.
     #[inline]
-    pub(crate) fn send(&mut self, request: Request<SendBody>) {
+    pub(crate) fn send(&mut self, request: &mut Option<Request<SendBody>>) {
         self.exchange.as_mut().send(request);
     }
 

@@ -8,6 +8,11 @@ const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 const ACK: u8 = 1;
 
+/// ENHANCE_YOUR_CALM (RFC 9113, 7).
+const CALM: [u8; 4] = 11u32.to_be_bytes();
+/// Of a GOAWAY: the last stream and the code (RFC 9113, 6.8).
+const CODE_ENDS: usize = 8;
+
 /// What came in with some bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
@@ -15,6 +20,8 @@ pub(super) struct Seen {
     pub(super) settings: bool,
     /// The head of a GOAWAY.
     pub(super) goaway: bool,
+    /// The code of a GOAWAY, which asks for calm.
+    pub(super) calm: bool,
 }
 
 /// Where in the stream of frames the next byte stands.
@@ -25,6 +32,9 @@ pub(super) struct Frames {
     filled: usize,
     /// Bytes of the frame's payload still to come.
     payload: usize,
+    /// The first bytes of a GOAWAY's payload, and how many of them are there.
+    goaway: [u8; CODE_ENDS],
+    kept: usize,
 }
 
 impl Frames {
@@ -53,8 +63,12 @@ impl Frames {
                 let [a, b, c, kind, ..] = self.head;
                 self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
                 seen.goaway |= kind == GOAWAY;
+                self.kept = 0;
             }
             let passed = self.payload.min(bytes.len());
+            if self.head[3] == GOAWAY {
+                seen.calm |= self.keep(&bytes[..passed]);
+            }
             self.payload -= passed;
             bytes = &bytes[passed..];
             if self.payload > 0 {
@@ -67,6 +81,17 @@ impl Frames {
                 return seen;
             }
         }
+    }
+}
+
+impl Frames {
+    /// Keeps what of a GOAWAY's payload is to be read; whether it is there now, and asks for calm.
+    #[cold]
+    fn keep(&mut self, payload: &[u8]) -> bool {
+        let wanted = (CODE_ENDS - self.kept).min(payload.len());
+        self.goaway[self.kept..self.kept + wanted].copy_from_slice(&payload[..wanted]);
+        self.kept += wanted;
+        wanted > 0 && self.kept == CODE_ENDS && self.goaway[4..] == CALM
     }
 }
 
@@ -100,6 +125,21 @@ mod tests {
         assert_eq!(frames.feed(&bytes[HEAD..]), Seen::default());
     }
 
+    #[test]
+    fn a_goaway_that_asks_for_calm_is_told_from_others_once() {
+        for (code, calm) in [(11, true), (0, false), (11 << 8, false)] {
+            let mut bytes = frame(GOAWAY, 0, 20);
+            bytes[HEAD + 4..HEAD + 8].copy_from_slice(&u32::to_be_bytes(code));
+            for cut in 1..bytes.len() {
+                let mut frames = Frames::default();
+                let parts = [&bytes[..cut], &bytes[cut..]];
+                let seen = parts.map(|part| frames.feed(part).calm);
+                let expected = [calm && cut >= HEAD + 8, calm && cut < HEAD + 8];
+                assert_eq!(seen, expected, "{code}, cut at {cut}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_seen_does_not_hang_on_where_the_reads_end(
@@ -120,6 +160,7 @@ mod tests {
             let expected = Seen {
                 settings: kinds.iter().any(|&(k, f, _)| k == SETTINGS && f == 0),
                 goaway: kinds.iter().any(|&(k, _, _)| k == GOAWAY),
+                calm: false,
             };
             prop_assert_eq!(seen, expected);
         }

@@ -40,7 +40,7 @@ pub(crate) struct PooledIo {
     write_timeout: Option<Duration>,
     stalled: Option<Pin<Box<Sleep>>>,
     /// After the stream, so that the socket is closed before another may be opened for it.
-    _end: End,
+    end: End,
 }
 
 /// The end of the IO: the permit is given back, and a dial that waited for that is reported.
@@ -67,7 +67,7 @@ impl PooledIo {
     ) -> Self {
         Self {
             stream,
-            _end: End {
+            end: End {
                 meta: Arc::clone(&meta),
                 slot: Some(slot),
             },
@@ -111,6 +111,10 @@ impl PooledIo {
                 self.meta.count_read(new.len());
                 let seen = self.frames.feed(new);
                 self.unseen |= seen.settings;
+                if seen.calm {
+                    // Before any other thread finds that it has to dial.
+                    self.end.ask_for_calm();
+                }
                 if seen.goaway {
                     // No new stream, whatever becomes of those under way.
                     self.meta.set_going_away();
@@ -251,12 +255,24 @@ impl AsyncWrite for PooledIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.write_timeout.is_none() {
+            return with_stream!(self, io => Pin::new(io).poll_flush(cx));
+        }
         let flushed = with_stream!(self, io => Pin::new(io).poll_flush(cx));
         self.watch(flushed, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         with_stream!(self, io => Pin::new(io).poll_shutdown(cx))
+    }
+}
+
+impl End {
+    #[cold]
+    fn ask_for_calm(&self) {
+        if let Some(slot) = &self.slot {
+            slot.ask_for_calm();
+        }
     }
 }
 

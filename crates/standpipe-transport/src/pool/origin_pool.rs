@@ -12,6 +12,7 @@ use standpipe_core::sync::atomic::{AtomicUsize, Ordering};
 use standpipe_core::{ConnectionFacts, Error, ErrorKind, Phase};
 use tokio::time::Instant;
 
+use super::calm::Calm;
 use super::effects::Effects;
 use super::state::{
     Closing, Counts, DialTag, Found, Handle, Limits, Sharing, State, StateTotals, Sweep, Warmth,
@@ -34,6 +35,7 @@ pub(crate) struct OriginPool {
     pub(crate) config: Arc<DialConfig>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) counters: Counters,
+    pub(crate) calm: Calm,
     /// Permits in this origin's hands, for the line to see without this origin's lock.
     held: Arc<AtomicUsize>,
     /// The most connections, where that is not what holds for all origins; else zero.
@@ -59,6 +61,7 @@ impl OriginPool {
             config,
             shared,
             counters: Counters::default(),
+            calm: Calm::default(),
             held: Arc::default(),
             own_max: AtomicUsize::new(0),
             state,

@@ -74,7 +74,7 @@ where
             table,
             self.settings.hooks,
             registry.clone(),
-            config.metrics,
+            &config,
         ));
         let handed_down = T::Bottom::HOLDS_TO_DEADLINES && self.host_stack.holds_to_deadlines();
         let make = MakeHostStack::new(self.host_stack, bottom, Arc::clone(&settings));
@@ -86,7 +86,8 @@ where
             true => total.handed_down_to_head(),
             false => total,
         };
-        let timed = HostTotals::new(total.layer(hosts.clone()), Arc::clone(&settings));
+        let redirected = config.redirect_layer()?.layer(hosts.clone());
+        let timed = HostTotals::new(total.layer(redirected), Arc::clone(&settings));
         let metrics = MetricsLayer::new(registry.clone()).enabled(config.metrics);
         let stack = self.outer.layer(metrics.layer(timed));
         let parts = pool::Parts {

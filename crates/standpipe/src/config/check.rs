@@ -30,6 +30,9 @@ impl PoolConfig {
         if self.max_hosts == 0 {
             return Err(refused("max_hosts", 0, "at least 1"));
         }
+        if self.max_decompressed_bytes == 0 {
+            return Err(refused("max_decompressed_bytes", 0, "at least 1"));
+        }
         if self.max_response_bytes == 0 {
             return Err(refused("max_response_bytes", 0, "at least 1"));
         }
@@ -173,7 +176,7 @@ pub(crate) fn refused(field: &str, value: impl std::fmt::Display, allowed: &str)
 }
 
 /// A refusal of a part of `field`, by the layer whose settings these are.
-fn within(field: &str, refusal: &Error) -> Error {
+pub(crate) fn within(field: &str, refusal: &Error) -> Error {
     let text = refusal.to_string();
     // What stands before is the name of the kind, which this error has too.
     let what = text.split_once(": ").map_or(&*text, |(_, what)| what);

@@ -20,6 +20,16 @@ impl HostConfigs {
         Self { retry, settings }
     }
 
+    /// Ends the waits of all hosts' limits and retries, for good; says how many they were.
+    pub(super) fn close(&self) -> usize {
+        self.settings.closing.close()
+    }
+
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        self.settings.closing.is_closed()
+    }
+
     pub(super) fn given(&self) -> Vec<(String, HostConfig)> {
         self.settings.table().given().to_vec()
     }

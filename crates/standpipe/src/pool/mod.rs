@@ -4,16 +4,18 @@ mod erased;
 mod future;
 mod host_configs;
 mod metrics;
+mod shutdown;
 mod stats;
 
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use standpipe_circuit_breaker::Handle;
-use standpipe_core::{Body, BoxError, Error, Origin};
+use standpipe_core::{Body, BoxError, Error, ErrorKind, Origin};
 use standpipe_metrics::{HostMetrics, PoolMetrics, Registry};
 use standpipe_rate_limit::Handle as LimitHandle;
 use standpipe_transport::Transport;
@@ -24,6 +26,7 @@ use crate::{HostConfig, IntoUri, PoolBuilder, PoolConfig, RequestBuilder};
 use erased::{BoxFuture, Erased};
 pub use future::PoolFuture;
 pub(crate) use host_configs::HostConfigs;
+pub use shutdown::Shutdown;
 pub use stats::{ConcurrencyStats, OriginStats, PoolStats};
 
 /// An HTTP client: a bounded connection pool with per-host routing, retries, circuit breakers,
@@ -258,7 +261,63 @@ impl Pool {
         }
     }
 
+    /// Opens connections to the origin of `url` until `n` are there, used or idle, so that requests
+    /// need not wait for the dial. An HTTP/2 connection counts as one. Gives how many there are in
+    /// the end: fewer than `n` where a limit allows no more, none where the pool was built over
+    /// another service.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`](standpipe_core::ErrorKind::InvalidRequest) for what is no URL; the error of
+    /// a dial that failed; [`Shutdown`](standpipe_core::ErrorKind::Shutdown).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it begins no further dial; those under way go on for whoever comes.
+    pub async fn warm(&self, url: impl IntoUri, n: usize) -> Result<usize, Error> {
+        let origin = Origin::of_uri(&url.into_uri()?)?;
+        match self.transport() {
+            Some(transport) => transport.warm(&origin, n).await,
+            None => Ok(0),
+        }
+    }
+
+    /// Shuts the pool down. At once: new requests are refused with
+    /// [`Shutdown`](standpipe_core::ErrorKind::Shutdown), and so are those that have no attempt under
+    /// way, because they wait for a rate limit, for a connection, or for their next attempt; idle
+    /// connections are closed. Requests under way and their bodies have until the end of `grace`; then
+    /// they are cut with the same error. The report says how many ended in which way.
+    ///
+    /// Over another service than our transport, requests under way are not waited for.
+    ///
+    /// # Cancel safety
+    ///
+    /// The pool is closed when this returns. Dropped, the future takes the end of the grace with it:
+    /// what is under way goes on to its own end.
+    ///
+    /// # Clone
+    ///
+    /// It holds for all clones, and may be called again.
+    ///
+    /// # Panics
+    ///
+    /// The future, where it has to wait and is polled outside a tokio runtime.
+    pub fn shutdown(&self, grace: Duration) -> Shutdown {
+        // First what waits above the transport: none of it is to go out any more.
+        let waiting = self.inner.parts.own.close();
+        let transport = self.transport().map(|transport| transport.shutdown(grace));
+        Shutdown::new(transport, waiting)
+    }
+
+    /// Whether the pool was shut down.
+    pub fn is_closed(&self) -> bool {
+        self.inner.parts.own.is_closed()
+    }
+
     fn call_erased(&self, request: Request<Body>) -> BoxFuture {
+        if self.is_closed() {
+            return Box::pin(std::future::ready(Err(Error::new(ErrorKind::Shutdown))));
+        }
         self.inner.service.call(request)
     }
 }

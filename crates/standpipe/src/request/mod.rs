@@ -2,6 +2,8 @@
 
 mod auth;
 mod body;
+#[cfg(any(feature = "form", feature = "json"))]
+mod content;
 #[cfg(feature = "fs")]
 mod file;
 mod from_http;
@@ -15,9 +17,10 @@ mod wish;
 
 use std::sync::Arc;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, Request, Uri, Version};
-use standpipe_core::{Body, Error, ErrorKind, Origin, Phase};
+use http_body::Body as _;
+use standpipe_core::{Body, Deadline, Error, ErrorKind, Origin, Phase};
 use standpipe_rate_limit::RequestCost;
 use standpipe_retry::{RetryEvent, RetryPolicy};
 
@@ -26,6 +29,7 @@ pub use file::FileBody;
 pub use into_uri::IntoUri;
 use wish::Wish;
 
+use crate::redirect::final_uri;
 use crate::{Pool, Response};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -227,7 +231,10 @@ impl RequestBuilder {
     /// As [`send`](RequestBuilder::send).
     pub async fn send_streaming(self) -> Result<Response, Error> {
         let (pool, request) = self.finish(true)?;
-        send(pool, request).await
+        let response = send(pool.clone(), request).await?;
+        let origin = Origin::of_uri(response.url())?;
+        let circuit = pool.circuit_breaker(&origin);
+        Ok(response.followed_by(circuit.as_ref()))
     }
 
     /// The request with all that was said for the layers below.
@@ -241,15 +248,36 @@ impl RequestBuilder {
         if let Some(timeout) = times.in_force(self.pool.config(), streaming) {
             request.extensions_mut().insert(timeout);
         }
+        tell_of_no_body(&mut request);
         Ok((self.pool, request))
     }
+}
+
+/// A server may want a length of the methods that have a body, even where there is none (RFC 9110, 8.6).
+fn tell_of_no_body(request: &mut Request<Body>) {
+    let expected = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
+    let headers = request.headers();
+    if expected && request.body().is_end_stream() && !headers.contains_key(TRANSFER_ENCODING) {
+        let none = HeaderValue::from_static("0");
+        request.headers_mut().entry(CONTENT_LENGTH).or_insert(none);
+    }
+}
+
+/// The deadline that rides in the body stays with the request; of two the earlier one does.
+fn set_body(request: &mut Request<Body>, mut body: Body) {
+    let deadline = Deadline::earlier(request.body().deadline(), body.deadline());
+    body.set_deadline(deadline);
+    *request.body_mut() = body;
 }
 
 async fn send(pool: Pool, request: Request<Body>) -> Result<Response, Error> {
     let url = request.uri().clone();
     let limit = pool.config().max_response_bytes;
     match pool.execute(request).await {
-        Ok(response) => Ok(Response::new(response, limit, url)),
+        Ok(response) => {
+            let url = final_uri(&response).cloned().unwrap_or(url);
+            Ok(Response::new(response, limit, url))
+        }
         Err(error) => Err(error.with_url(&url)),
     }
 }

@@ -5,6 +5,8 @@ use standpipe_metrics::MetricsBody;
 use standpipe_rate_limit::PermitBody;
 use standpipe_timeout::TimeoutBody;
 
+use crate::decompress::DecompressBody;
+
 /// A response body as the stack's layers have wrapped it, on its way to a plain [`Body`].
 ///
 /// It is for the bodies of this crate's stack, and cannot be implemented outside of it.
@@ -41,6 +43,7 @@ mod sealed {
     impl<B> Sealed for super::MetricsBody<B> {}
     impl<B> Sealed for super::TimeoutBody<B> {}
     impl<B> Sealed for super::PermitBody<B> {}
+    impl<B> Sealed for super::DecompressBody<B> {}
 }
 
 impl StackBody for Body {
@@ -89,3 +92,27 @@ macro_rules! wrapper {
 wrapper!(MetricsBody, body, bytes => body.into_arrived(bytes));
 wrapper!(TimeoutBody, body, bytes => body.into_inner());
 wrapper!(PermitBody, body, bytes => body.into_inner());
+
+/// What is decoded is not there until it was read.
+impl<B: StackBody> StackBody for DecompressBody<B>
+where
+    Self: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send,
+{
+    fn arrived(&self) -> Option<u64> {
+        match self.is_decoded() {
+            true => None,
+            false => self.get_ref().arrived(),
+        }
+    }
+
+    fn into_arrived(self, bytes: u64) -> Body {
+        match self.into_plain() {
+            Ok(body) => body.into_arrived(bytes),
+            Err(decoded) => Body::new(decoded),
+        }
+    }
+
+    fn connection_info(&self) -> Option<&ConnectionInfo> {
+        self.get_ref().connection_info()
+    }
+}

@@ -1,4 +1,4 @@
-use standpipe_core::Origin;
+use standpipe_core::{Closing, Origin};
 use standpipe_metrics::{HostRecorder, Registry};
 use tower_layer::Layer;
 
@@ -6,6 +6,7 @@ use super::hooks::Hooks;
 use super::parts::HostParts;
 use super::settings::PerHost;
 use super::swapped::Swapped;
+use crate::decompress::DecompressLayer;
 
 /// What stands at one place of a host's stack: makes the service of one host around what is below.
 ///
@@ -31,6 +32,8 @@ pub struct HostContext<'a> {
     pub(super) settings: &'a PerHost,
     pub(super) hooks: &'a Hooks,
     pub(super) registry: &'a Registry,
+    pub(super) decompress: &'a DecompressLayer,
+    pub(super) closing: &'a Closing,
     pub(super) recorder: Option<&'a HostRecorder>,
     /// What the host had before its stack was made anew.
     pub(super) before: Option<&'a HostParts>,

@@ -9,6 +9,7 @@ use super::breaker::HostBreaker;
 use super::host_layer::{Around, HostContext, HostLayer, NoLayer};
 use super::limit::HostLimit;
 use super::retry::HostRetry;
+use crate::decompress::Decompress;
 
 /// What stands where in the stack of each host, from its default headers down to the transport:
 /// a place for the user's own layers, the retry, the circuit breaker, the rate limit, and a place
@@ -194,7 +195,7 @@ where
     A: HostLayer<S>,
     L: HostLayer<Metrics<AttemptTimeout<A::Service>>>,
     B: HostLayer<L::Service>,
-    R: HostLayer<B::Service>,
+    R: HostLayer<Decompress<B::Service>>,
     O: HostLayer<R::Service>,
     O::Service: Service<http::Request<Body>, Error = BoxError> + Clone + Send + Sync + 'static,
     Self: Clone + Send + Sync + 'static,
@@ -218,7 +219,9 @@ where
         let attempt = metrics.layer(timed);
         let limited = self.limit.layer_host(host, attempt);
         let guarded = self.breaker.layer_host(host, limited);
-        let retried = self.retry.layer_host(host, guarded);
+        // Below the retry, which looks into the bodies of failures.
+        let decoded = host.decompress.layer(guarded);
+        let retried = self.retry.layer_host(host, decoded);
         self.outer.layer_host(host, retried)
     }
 

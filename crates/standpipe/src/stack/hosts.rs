@@ -46,6 +46,8 @@ where
             settings: own,
             hooks: &settings.hooks,
             registry: &settings.registry,
+            decompress: &settings.decompress,
+            closing: &settings.closing,
             recorder: recorder.as_ref(),
             before,
             parts: HostParts::with_headers(own.headers.clone()),

@@ -38,7 +38,7 @@ fn paced<S>(
     config: &RateLimitConfig,
     inner: S,
 ) -> Optional<RateLimit<S, HttpCost<Body>>, S> {
-    let builder = checked(config.builder());
+    let builder = checked(config.builder()).closing(host.closing.clone());
     let mut builder = host.hooks.watch_limit(builder, host.origin, host.recorder);
     if let Some(kept) = host.before.and_then(|parts| parts.limit.as_ref()) {
         builder = builder.keep(kept);
@@ -54,6 +54,7 @@ fn concurrency(host: &HostContext<'_>, config: &RateLimitConfig) -> ConcurrencyL
         return ConcurrencyLimitLayer::unlimited();
     };
     let before = host.before.and_then(|parts| parts.concurrency.as_ref());
+    let fresh = fresh.closing(host.closing.clone());
     match before {
         Some(before) => fresh.keep(before),
         None => fresh,

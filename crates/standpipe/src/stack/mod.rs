@@ -44,8 +44,10 @@ use standpipe_timeout::Timeout;
 use standpipe_transport::Transport;
 use tower_layer::Identity;
 
+use crate::redirect::Redirect;
+
 /// What a pool's layers stand around: all of the stack, but for the layers put around the whole.
-pub type Core<H = HostStack, T = Transport> = Metrics<HostTotals<Timeout<Hosts<H, T>>>>;
+pub type Core<H = HostStack, T = Transport> = Metrics<HostTotals<Timeout<Redirect<Hosts<H, T>>>>>;
 
 /// The whole stack as it is by default, typed and without a box; see
 /// [`PoolBuilder::build_service`](crate::PoolBuilder::build_service).

@@ -12,7 +12,9 @@ impl<S> HostLayer<S> for HostRetry {
     type Service = Retry<S, Peek>;
 
     fn layer_host(&self, host: &mut HostContext<'_>, inner: S) -> Self::Service {
-        let layer = RetryLayer::new(host.settings.retry.clone()).peek(Peek::default());
+        let layer = RetryLayer::new(host.settings.retry.clone())
+            .peek(Peek::default())
+            .closing(host.closing.clone());
         let mut layer = host.hooks.watch_retry(layer, host.recorder);
         if let Some(before) = host.before.and_then(|parts| parts.retry.as_ref()) {
             layer = layer.keep(before);

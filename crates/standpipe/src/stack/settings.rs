@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use standpipe_circuit_breaker::CircuitBreakerConfig;
-use standpipe_core::Origin;
 use standpipe_core::sync::RwLock;
 use standpipe_core::sync::atomic::{AtomicBool, Ordering};
+use standpipe_core::{Closing, Origin};
 use standpipe_metrics::Registry;
 use standpipe_rate_limit::RateLimitConfig;
 use standpipe_retry::RetryPolicy;
 use standpipe_timeout::RequestTimeout;
 
 use super::hooks::Hooks;
-use crate::HostConfig;
 use crate::config::HostPattern;
+use crate::decompress::DecompressLayer;
+use crate::{HostConfig, PoolConfig};
 
 /// What holds for one host, checked.
 #[derive(Debug)]
@@ -91,16 +92,26 @@ pub(crate) struct HostSettings {
     pub(crate) registry: Registry,
     /// Whether anything is counted there.
     pub(crate) measured: bool,
+    pub(crate) decompress: DecompressLayer,
+    /// Ends the waits of limits and retries at a shutdown.
+    pub(crate) closing: Closing,
 }
 
 impl HostSettings {
-    pub(crate) fn new(table: HostTable, hooks: Hooks, registry: Registry, measured: bool) -> Self {
+    pub(crate) fn new(
+        table: HostTable,
+        hooks: Hooks,
+        registry: Registry,
+        config: &PoolConfig,
+    ) -> Self {
         Self {
             has_totals: AtomicBool::new(table.has_totals()),
             table: RwLock::new(Arc::new(table)),
             hooks,
             registry,
-            measured,
+            measured: config.metrics,
+            decompress: config.decompress_layer(),
+            closing: Closing::new(),
         }
     }
 
