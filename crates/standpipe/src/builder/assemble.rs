@@ -68,7 +68,7 @@ where
         let registry = registry(&config, self.settings.recorder);
         let retry = self.settings.retry.unwrap_or_else(|| retry_policy(&config));
         let table = host_table(&config, &retry, self.settings.hosts)?;
-        let bottom = self.bottom.into_bottom(&config)?;
+        let bottom = self.bottom.into_bottom(&config, &registry)?;
         let transport = bottom.transport().cloned();
         let settings = Arc::new(HostSettings::new(
             table,

@@ -1,10 +1,12 @@
 use std::num::NonZeroUsize;
 
 use standpipe_core::{Body, BoxError, Error, Origin};
+use standpipe_metrics::Registry;
 use standpipe_transport::{OriginTransport, Transport, TransportBuilder};
 use tower_service::Service;
 
 use super::swapped::Swapped;
+use super::told::ToldMetrics;
 use crate::PoolConfig;
 
 /// What a pool is built over: a transport of ours that is yet to be built, or any service.
@@ -13,7 +15,7 @@ pub trait IntoBottom {
     type Bottom: Bottom;
 
     #[doc(hidden)]
-    fn into_bottom(self, config: &PoolConfig) -> Result<Self::Bottom, Error>;
+    fn into_bottom(self, config: &PoolConfig, registry: &Registry) -> Result<Self::Bottom, Error>;
 }
 
 /// The bottom of a pool's stack. It cannot be implemented outside of this crate.
@@ -45,8 +47,13 @@ mod sealed {
 impl IntoBottom for TransportBuilder {
     type Bottom = Transport;
 
-    fn into_bottom(self, config: &PoolConfig) -> Result<Transport, Error> {
-        self.max_connections_per_host(config.max_connections_per_host)
+    fn into_bottom(self, config: &PoolConfig, registry: &Registry) -> Result<Transport, Error> {
+        let transport = match config.metrics {
+            true => self.events(ToldMetrics(registry.clone())),
+            false => self,
+        };
+        transport
+            .max_connections_per_host(config.max_connections_per_host)
             .max_connections(config.max_connections)
             .max_idle_per_host(config.max_idle_per_host)
             .max_idle(config.max_idle)
@@ -85,7 +92,7 @@ where
 {
     type Bottom = Self;
 
-    fn into_bottom(self, _: &PoolConfig) -> Result<Self, Error> {
+    fn into_bottom(self, _: &PoolConfig, _: &Registry) -> Result<Self, Error> {
         Ok(self)
     }
 }

@@ -16,6 +16,7 @@ mod parts;
 mod retry;
 mod settings;
 mod swapped;
+mod told;
 mod totals;
 
 pub use attempt::{AttemptFuture, AttemptTimeout};

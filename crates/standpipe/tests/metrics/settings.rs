@@ -44,12 +44,16 @@ async fn a_recorder_is_told_of_requests_retries_and_circuits() {
     let expected = [
         "Started",
         "Started",
+        "DialFailed",
         "Ended",
         "Retried",
+        "RetryBudget",
         "Started",
+        "DialFailed",
         "Ended",
         "BreakerTransition",
         "RetryGivenUp",
+        "RetryBudget",
         "Ended",
     ];
     assert_eq!(told, expected.map(|word| format!("a.test {word}")));
