@@ -198,6 +198,7 @@ where
                 attempts: progress.attempts,
                 waited: progress.waited,
                 reason,
+                budget: self.shared.budget.available(),
                 outcome: Outcome::of(&result),
                 uri: &facts.uri,
             });
@@ -347,6 +348,7 @@ where
             attempts,
             delay,
             resend,
+            budget: self.shared.budget.available(),
             outcome,
             uri: &facts.uri,
         };

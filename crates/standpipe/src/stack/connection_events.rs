@@ -49,6 +49,9 @@ impl PoolEvents for ConnectionEvents {
     }
 
     fn waited(&self, origin: &Origin, wait: Duration) {
-        self.registry.host(origin).acquire_waited(wait);
+        // One that found a connection at once has not waited.
+        if !wait.is_zero() {
+            self.registry.host(origin).acquire_waited(wait);
+        }
     }
 }

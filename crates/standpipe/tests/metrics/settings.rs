@@ -47,11 +47,13 @@ async fn a_recorder_is_told_of_requests_retries_dials_and_circuits() {
         "DialFailed",
         "Ended",
         "Retried",
+        "RetryBudget",
         "Started",
         "DialFailed",
         "Ended",
         "BreakerTransition",
         "RetryGivenUp",
+        "RetryBudget",
         "Ended",
     ];
     assert_eq!(told, expected.map(|word| format!("a.test {word}")));
