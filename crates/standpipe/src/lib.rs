@@ -7,6 +7,7 @@ mod pool;
 mod redirect;
 mod request;
 mod response;
+mod shared;
 pub mod sse;
 mod stack;
 mod stream;
@@ -22,6 +23,10 @@ pub use request::FileBody;
 pub use request::multipart;
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
+pub use shared::{
+    SharedShutdown, SharedShutdownReport, SharedState, SharedStats, init_shared, shared,
+    shared_stats, shutdown_shared,
+};
 pub use stack::{
     AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, Core, DefaultHeaders,
     DefaultHeadersLayer, Fixed, HostBreaker, HostContext, HostLayer, HostLimit, HostRetry,
