@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod builder;
 mod config;
 mod decompress;
@@ -23,6 +25,8 @@ pub use request::FileBody;
 pub use request::multipart;
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
+#[cfg(feature = "blocking")]
+pub use shared::{init_shared_blocking, shared_blocking};
 pub use shared::{
     SharedShutdown, SharedShutdownReport, SharedState, SharedStats, init_shared, shared,
     shared_stats, shutdown_shared,

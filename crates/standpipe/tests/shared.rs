@@ -119,3 +119,35 @@ fn it_goes_on_in_the_next_runtime_when_the_one_it_was_made_in_has_ended() {
     drop(stop);
     servers.join().unwrap();
 }
+
+/// DRN-04
+#[cfg(feature = "blocking")]
+#[test]
+fn the_blocking_one_is_a_pool_of_its_own_and_both_are_shut_down_together() {
+    let runtime = runtime();
+    let _alone = runtime.block_on(alone());
+    assert!(
+        !standpipe::shared_stats().blocking.initialized
+            || standpipe::shared_stats().blocking.closed
+    );
+    let made = standpipe::shared_blocking().unwrap();
+    assert_eq!(*made.get_ref().config(), PoolConfig::shared());
+    assert!(!state().initialized || state().closed);
+    let late = standpipe::init_shared_blocking(Pool::builder()).unwrap_err();
+    assert!(late.to_string().contains("shared blocking pool"), "{late}");
+
+    let other = standpipe::shared();
+    let report = runtime.block_on(standpipe::shutdown_shared(secs(5)));
+    assert!(report.pool.unwrap().complete && report.blocking.unwrap().complete);
+    assert!(made.is_closed() && other.is_closed());
+    let stats = standpipe::shared_stats();
+    assert!(stats.blocking.closed && stats.pool.closed);
+
+    let network = Network::new();
+    standpipe::init_shared_blocking(on(&network).max_retries(0)).unwrap();
+    let next = standpipe::shared_blocking().unwrap();
+    let refused = next.get("http://nobody.test/").send().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Connect);
+    assert!(!standpipe::shared_stats().blocking.closed);
+    assert!(state().closed);
+}

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use standpipe_core::{Error, ErrorKind, Phase};
 
+#[cfg(feature = "blocking")]
+use crate::blocking;
 use crate::{Pool, PoolConfig};
 pub use shutdown::{SharedShutdown, SharedShutdownReport};
 use slot::{Client, Slot};
@@ -15,12 +17,18 @@ use slot::{Client, Slot};
 /// Lazy, as the locks are made at run time in a model of loom.
 static POOL: LazyLock<Slot<Pool>> = LazyLock::new(Slot::new);
 
+#[cfg(feature = "blocking")]
+static BLOCKING: LazyLock<Slot<blocking::Pool>> = LazyLock::new(Slot::new);
+
 /// How the clients of the process stand; see [`shared_stats`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SharedStats {
     /// That of [`shared`].
     pub pool: SharedState,
+    /// That of [`shared_blocking`].
+    #[cfg(feature = "blocking")]
+    pub blocking: SharedState,
 }
 
 /// How one client of the process stands.
@@ -48,11 +56,24 @@ pub struct SharedState {
 /// # Ok(()) }
 /// ```
 pub fn shared() -> Pool {
-    let make = || Pool::builder().config(PoolConfig::shared()).build();
-    match POOL.get_or_make(make) {
+    match POOL.get_or_make(|| preset().build()) {
         Ok(pool) => pool,
         Err(error) => unreachable!("the preset is in order: {error}"),
     }
+}
+
+/// The same for code that is not async. It is a pool of its own, with limits and connections of its own.
+///
+/// # Errors
+///
+/// [`Runtime`](ErrorKind::Runtime) where its thread cannot be started; the next use tries again.
+#[cfg(feature = "blocking")]
+pub fn shared_blocking() -> Result<blocking::Pool, Error> {
+    BLOCKING.get_or_make(|| preset().build_blocking())
+}
+
+fn preset() -> crate::PoolBuilder {
+    Pool::builder().config(PoolConfig::shared())
 }
 
 /// Makes the pool of [`shared`] as `builder` says, in place of the preset. It may be called before the
@@ -76,6 +97,19 @@ pub fn shared() -> Pool {
 /// [`PoolBuilder::build`](crate::PoolBuilder::build) refuses.
 pub fn init_shared(builder: impl TryInto<Pool, Error = Error>) -> Result<Pool, Error> {
     init(&POOL, || builder.try_into(), "shared pool")
+}
+
+/// As [`init_shared`], for the pool of [`shared_blocking`].
+///
+/// # Errors
+///
+/// Those of [`init_shared`], and those of
+/// [`build_blocking`](crate::PoolBuilder::build_blocking).
+#[cfg(feature = "blocking")]
+pub fn init_shared_blocking(
+    builder: impl TryInto<blocking::Pool, Error = Error>,
+) -> Result<blocking::Pool, Error> {
+    init(&BLOCKING, || builder.try_into(), "shared blocking pool")
 }
 
 /// Shuts the clients of the process down, each as [`Pool::shutdown`] does it: at once they take no more
@@ -102,12 +136,21 @@ pub fn init_shared(builder: impl TryInto<Pool, Error = Error>) -> Result<Pool, E
 ///
 /// The future, where it has to wait and is polled outside a tokio runtime.
 pub fn shutdown_shared(grace: Duration) -> SharedShutdown {
-    SharedShutdown::new(POOL.close(), grace)
+    SharedShutdown::new(
+        grace,
+        POOL.close(),
+        #[cfg(feature = "blocking")]
+        BLOCKING.close(),
+    )
 }
 
 /// Whether each client of the process was used, and whether it is closed. It makes none.
 pub fn shared_stats() -> SharedStats {
-    SharedStats { pool: POOL.state() }
+    SharedStats {
+        pool: POOL.state(),
+        #[cfg(feature = "blocking")]
+        blocking: BLOCKING.state(),
+    }
 }
 
 fn init<C: Client>(
@@ -134,6 +177,13 @@ fn init<C: Client>(
 }
 
 impl Client for Pool {
+    fn is_closed(&self) -> bool {
+        Self::is_closed(self)
+    }
+}
+
+#[cfg(feature = "blocking")]
+impl Client for blocking::Pool {
     fn is_closed(&self) -> bool {
         Self::is_closed(self)
     }
