@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod builder;
 mod config;
 #[cfg(feature = "cookies")]
@@ -10,6 +12,7 @@ mod pool;
 mod redirect;
 mod request;
 mod response;
+mod shared;
 pub mod sse;
 mod stack;
 mod stream;
@@ -28,6 +31,12 @@ pub use request::FileBody;
 pub use request::multipart;
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
+#[cfg(feature = "blocking")]
+pub use shared::{init_shared_blocking, shared_blocking};
+pub use shared::{
+    SharedShutdown, SharedShutdownReport, SharedState, SharedStats, init_shared, shared,
+    shared_stats, shutdown_shared,
+};
 pub use stack::{
     AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, ConnectionEvents, Core,
     DefaultHeaders, DefaultHeadersLayer, Fixed, HostBreaker, HostContext, HostLayer, HostLimit,

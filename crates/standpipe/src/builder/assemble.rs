@@ -106,6 +106,25 @@ where
     }
 }
 
+/// As [`PoolBuilder::build`].
+impl<O, H, T, R> TryFrom<PoolBuilder<O, H, T>> for Pool
+where
+    T: IntoBottom,
+    H: NewHostStack<<T::Bottom as Bottom>::Service>,
+    Core<H, T::Bottom>: Service<Request<Body>>,
+    O: Layer<Core<H, T::Bottom>>,
+    O::Service: Service<Request<Body>, Response = Response<R>> + Clone + Send + Sync + 'static,
+    <O::Service as Service<Request<Body>>>::Error: Into<BoxError>,
+    <O::Service as Service<Request<Body>>>::Future: Send,
+    R: StackBody,
+{
+    type Error = Error;
+
+    fn try_from(builder: PoolBuilder<O, H, T>) -> Result<Self, Error> {
+        builder.build()
+    }
+}
+
 fn router(config: &PoolConfig) -> standpipe_router::HostRouterBuilder {
     let router = HostRouter::builder().max_hosts(config.max_hosts);
     match config.host_idle_timeout {

@@ -121,6 +121,19 @@ impl Response {
         self.inner.into_body()
     }
 
+    /// The same with `bytes` before what is left of the body.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn with_unread(self, bytes: Bytes) -> Self {
+        if bytes.is_empty() {
+            return self;
+        }
+        let first = http_body::Frame::data(bytes);
+        let inner = self
+            .inner
+            .map(|body| standpipe_core::Unread::unread(body, [Ok(first)].into()));
+        Self { inner, ..self }
+    }
+
     fn content_type(&self) -> Option<ContentType<'_>> {
         ContentType::of(self.headers())
     }
