@@ -6,6 +6,7 @@ mod builder;
 mod config;
 mod decompress;
 mod pool;
+pub mod providers;
 mod redirect;
 mod request;
 mod response;
@@ -15,6 +16,8 @@ mod stack;
 mod stream;
 
 pub use builder::PoolBuilder;
+#[cfg(feature = "serde")]
+pub use config::ConfigFile;
 pub use config::{HostConfig, PoolConfig, Setting};
 pub use decompress::{Decompress, DecompressBody, DecompressFuture, DecompressLayer};
 pub use pool::{ConcurrencyStats, OriginStats, Pool, PoolFuture, PoolStats, Shutdown};
@@ -25,12 +28,12 @@ pub use request::FileBody;
 pub use request::multipart;
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
-#[cfg(feature = "blocking")]
-pub use shared::{init_shared_blocking, shared_blocking};
 pub use shared::{
     SharedShutdown, SharedShutdownReport, SharedState, SharedStats, init_shared, shared,
     shared_stats, shutdown_shared,
 };
+#[cfg(feature = "blocking")]
+pub use shared::{init_shared_blocking, shared_blocking};
 pub use stack::{
     AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, Core, DefaultHeaders,
     DefaultHeadersLayer, Fixed, HostBreaker, HostContext, HostLayer, HostLimit, HostRetry,
@@ -45,7 +48,7 @@ pub use standpipe_circuit_breaker::{
 };
 pub use standpipe_core::{
     Body, BoxError, ConnectionFacts, ConnectionInfo, Deadline, Error, ErrorKind, Origin, Phase,
-    RequestSent, ResendCount, RetryInfo,
+    ReplayMemory, RequestSent, ResendCount, RetryInfo,
 };
 pub use standpipe_metrics::{HostMetrics, PoolMetrics, Recorder};
 pub use standpipe_rate_limit::{
@@ -53,8 +56,8 @@ pub use standpipe_rate_limit::{
     Settle, Store,
 };
 pub use standpipe_retry::{
-    BudgetPolicy, ExponentialBackoff, GiveUpEvent, GiveUpReason, Jitter, Methods, RetryEvent,
-    RetryPolicy, TooLong,
+    BudgetPolicy, ExponentialBackoff, GiveUpEvent, GiveUpReason, Jitter, Methods, Peeked,
+    RetryEvent, RetryPolicy, TooLong, Verdict,
 };
 pub use standpipe_timeout::RequestTimeout;
 pub use standpipe_transport::{

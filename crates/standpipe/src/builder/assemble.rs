@@ -17,7 +17,7 @@ use super::recorder::SharedRecorder;
 use crate::config::HostPattern;
 use crate::pool::{self, Pool};
 use crate::stack::{
-    Bottom, Core, HostSettings, HostTable, HostTotals, IntoBottom, Known, MakeHostStack,
+    Bottom, Core, Hooks, HostSettings, HostTable, HostTotals, IntoBottom, Known, MakeHostStack,
     NewHostStack, PerHost, StackBody,
 };
 use crate::{HostConfig, PoolConfig};
@@ -70,12 +70,11 @@ where
         let table = host_table(&config, &retry, self.settings.hosts)?;
         let bottom = self.bottom.into_bottom(&config)?;
         let transport = bottom.transport().cloned();
-        let settings = Arc::new(HostSettings::new(
-            table,
-            self.settings.hooks,
-            registry.clone(),
-            &config,
-        ));
+        let hooks = Hooks {
+            provider_errors: config.provider_errors,
+            ..self.settings.hooks
+        };
+        let settings = Arc::new(HostSettings::new(table, hooks, registry.clone(), &config));
         let handed_down = T::Bottom::HOLDS_TO_DEADLINES && self.host_stack.holds_to_deadlines();
         let make = MakeHostStack::new(self.host_stack, bottom, Arc::clone(&settings));
         let hosts = router(&config).build_with(make.clone());
@@ -154,6 +153,10 @@ fn retry_policy(config: &PoolConfig) -> RetryPolicy {
     RetryPolicy::new()
         .max_retries(config.max_retries)
         .backoff(backoff)
+        .statuses(config.retry_statuses.iter().copied())
+        .max_retry_after(config.max_retry_after)
+        .budget(config.retry_budget)
+        .replay_cap(config.replay_cap)
 }
 
 /// What holds for hosts without settings of their own, and for those that have some.
