@@ -326,6 +326,7 @@ impl<V> Spelling<V> {
     }
 }
 
+#[inline]
 fn spelling_of(uri: &Uri) -> Option<(bool, &str, u64)> {
     let authority = uri.authority()?.as_str();
     let https = match uri.scheme_str()? {

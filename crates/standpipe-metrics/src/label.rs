@@ -119,7 +119,7 @@ impl ErrorType {
 /// The conventions want the list to be replaceable: see
 /// [`RegistryBuilder::known_methods`](crate::RegistryBuilder::known_methods).
 #[derive(Clone, Debug)]
-pub(crate) struct Methods(Box<[Box<str>]>);
+pub(crate) struct Methods(Box<[Method]>);
 
 const STANDARD: [Method; 9] = [
     Method::GET,
@@ -144,19 +144,23 @@ impl Default for Methods {
 }
 
 impl Methods {
+    /// A name that no method can have is left out.
     pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(names.into_iter().take(MOST).map(Box::from).collect())
+        let methods = names.into_iter().filter_map(|name| name.parse().ok());
+        Self(methods.take(MOST).collect())
     }
 
     /// The method's number; one that no name has for an unknown one.
+    #[inline]
     pub(crate) fn find(&self, method: &Method) -> u8 {
-        let name = method.as_str();
-        let known = self.0.iter().position(|known| **known == *name);
+        let known = self.0.iter().position(|known| known == method);
         known.unwrap_or(self.0.len()) as u8
     }
 
     pub(crate) fn name(&self, number: u8) -> &str {
-        self.0.get(usize::from(number)).map_or(OTHER, |name| name)
+        self.0
+            .get(usize::from(number))
+            .map_or(OTHER, Method::as_str)
     }
 }
 

@@ -120,10 +120,8 @@ impl<S, C, P> RateLimit<S, C, P> {
         if let Err(error) = shared.check(cost) {
             return ResponseFuture::refused(error, protocol);
         }
+        // Who needs the store still queues, and is told there.
         let closed = shared.is_closed();
-        if closed && shared.remote.is_some() {
-            return ResponseFuture::refused(error::closed(), protocol);
-        }
         let give_up = match closed {
             true => now,
             false => shared.give_up(now, self.protocol.deadline(&request)),

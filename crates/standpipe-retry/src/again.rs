@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use crate::attempt::Outcome;
 use crate::copy::RequestCopy;
-use crate::head::{is_keyed, prepared};
+use crate::head::prepared;
 use crate::outcome::{failed, is_final, stamped};
 use crate::peek::PeekFuture;
 use crate::plan::{Bounds, Progress, asked};
@@ -198,6 +198,7 @@ where
                 attempts: progress.attempts,
                 waited: progress.waited,
                 reason,
+                budget: self.shared.budget.available(),
                 outcome: Outcome::of(&result),
                 uri: &facts.uri,
             });
@@ -310,7 +311,7 @@ where
             Some(Box::new(Facts {
                 method: copy.method.clone(),
                 uri: copy.uri.clone(),
-                keyed: copy.headers.as_ref().is_some_and(is_keyed),
+                keyed: copy.is_keyed(),
                 deadline: Deadline::of_parts(&copy.body, &copy.extensions),
                 wish: RequestRetry::of(&copy.extensions).cloned(),
                 sent: RequestSent::No,
@@ -347,6 +348,7 @@ where
             attempts,
             delay,
             resend,
+            budget: self.shared.budget.available(),
             outcome,
             uri: &facts.uri,
         };

@@ -117,6 +117,18 @@ impl RetryBudget {
         self.take_from_second(now.saturating_duration_since(self.begun)) || self.take_from_balance()
     }
 
+    /// How many retries it allows now: the rest of this second's and what was saved.
+    pub fn available(&self) -> u64 {
+        let now = self.begun.elapsed().as_secs() & u64::from(u32::MAX);
+        let seen = self.second.load(Ordering::Relaxed);
+        let used = match seen >> 32 {
+            second if second >= now => seen & u64::from(u32::MAX),
+            _ => 0,
+        };
+        let saved = self.balance.load(Ordering::Relaxed) / RETRY;
+        u64::from(self.per_second).saturating_sub(used) + saved
+    }
+
     fn take_from_second(&self, age: Duration) -> bool {
         let now = age.as_secs() & u64::from(u32::MAX);
         let mut seen = self.second.load(Ordering::Relaxed);
@@ -238,6 +250,14 @@ impl ServiceBudget {
             Self::None => {}
             Self::Own(budget) => budget.deposit(),
             Self::Given(budget) => budget.deposit(),
+        }
+    }
+
+    /// None where there is no limit, or one that cannot tell.
+    pub(crate) fn available(&self) -> Option<u64> {
+        match self {
+            Self::None | Self::Given(_) => None,
+            Self::Own(budget) => Some(budget.available()),
         }
     }
 

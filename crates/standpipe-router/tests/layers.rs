@@ -8,8 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::Request;
 use standpipe_core::{BoxError, Origin};
 use standpipe_router::{HostRouter, HostRouterLayer, MakeHost};
+use standpipe_test::contract::ContractService;
+use standpipe_test::{assert_layer_contract, assert_reserves_nothing};
 use support::{Counter, Log, Numbered, Task, get, now};
-use tower::{Layer, Service, layer::layer_fn, limit::ConcurrencyLimitLayer, service_fn};
+use tower::layer::{layer_fn, util::Identity};
+use tower::{Layer, Service, limit::ConcurrencyLimitLayer, service_fn};
 use tower_test::mock;
 
 #[test]
@@ -50,6 +53,33 @@ async fn what_a_layer_limits_is_limited_for_each_host_alone() {
         handle.poll_request().is_pending(),
         "the second one to a waits"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_keeps_the_contract_of_a_layer() {
+    let plain = HostRouterLayer::new(|_: &Origin| Identity::new());
+    assert_layer_contract(plain.clone()).await;
+    assert_reserves_nothing(plain).await;
+    let limited = HostRouterLayer::new(|_: &Origin| ConcurrencyLimitLayer::new(1));
+    assert_layer_contract(limited.clone()).await;
+    // Tower's limit reserves in its readiness, which the router does not ask for before the call.
+    assert_reserves_nothing(limited).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_keeps_the_contract_where_services_are_made_asynchronously() {
+    let layer = layer_fn(|inner: ContractService<_, _>| {
+        let make = service_fn(move |_: Origin| {
+            let inner = inner.clone();
+            async move {
+                tokio::task::yield_now().await;
+                Ok::<_, BoxError>(inner)
+            }
+        });
+        HostRouter::builder().build_with(MakeHost::new(make))
+    });
+    assert_layer_contract(&layer).await;
+    assert_reserves_nothing(&layer).await;
 }
 
 type Answer = tokio::sync::oneshot::Sender<Result<Numbered, BoxError>>;

@@ -4,7 +4,10 @@
 pub mod blocking;
 mod builder;
 mod config;
+#[cfg(feature = "cookies")]
+mod cookies;
 mod decompress;
+mod host_client;
 mod pool;
 pub mod providers;
 mod redirect;
@@ -19,7 +22,10 @@ pub use builder::PoolBuilder;
 #[cfg(feature = "serde")]
 pub use config::ConfigFile;
 pub use config::{HostConfig, PoolConfig, Setting};
+#[cfg(feature = "cookies")]
+pub use cookies::{CookieJar, CookieLayer, Cookies, CookiesFuture};
 pub use decompress::{Decompress, DecompressBody, DecompressFuture, DecompressLayer};
+pub use host_client::HostClient;
 pub use pool::{ConcurrencyStats, OriginStats, Pool, PoolFuture, PoolStats, Shutdown};
 pub use redirect::{Redirect, RedirectChain, RedirectFuture, RedirectLayer, final_uri};
 #[cfg(feature = "fs")]
@@ -35,10 +41,11 @@ pub use shared::{
 #[cfg(feature = "blocking")]
 pub use shared::{init_shared_blocking, shared_blocking};
 pub use stack::{
-    AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, Core, DefaultHeaders,
-    DefaultHeadersLayer, Fixed, HostBreaker, HostContext, HostLayer, HostLimit, HostRetry,
-    HostService, HostStack, HostTotals, Hosts, IntoBottom, MakeHostStack, NewHostStack, NoLayer,
-    Optional, OptionalFuture, PerOrigin, RateLimitEvent, Stack, StackBody, Swapped, SwappedFuture,
+    AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, ConnectionEvents, Core,
+    DefaultHeaders, DefaultHeadersLayer, Fixed, HostBreaker, HostContext, HostLayer, HostLimit,
+    HostRetry, HostService, HostStack, HostTotals, Hosts, IntoBottom, MakeHostStack, NewHostStack,
+    NoLayer, Optional, OptionalFuture, PerOrigin, RateLimitEvent, Stack, StackBody, Swapped,
+    SwappedFuture,
 };
 pub use stream::{BytesStream, Lines};
 

@@ -2,17 +2,19 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Request};
 use http_body::Frame;
 use http_body_util::{Empty, Full, StreamBody};
 use standpipe::{
-    Body, CircuitBreakerConfig, Error, Pool, PoolBuilder, PoolConfig, PoolFuture, Protocol,
-    RequestBuilder, Response, Trip,
+    Body, CircuitBreakerConfig, DefaultHeadersLayer, Error, Pool, PoolBuilder, PoolConfig,
+    PoolFuture, Protocol, RequestBuilder, Response, Trip,
 };
 use standpipe_test::memory::Network;
+use standpipe_test::{assert_layer_contract, assert_reserves_nothing};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use support::{URL, assert_line, at_once, echo_on, echoed_body, on, secs};
 use tower::{Service, ServiceExt};
@@ -268,4 +270,14 @@ async fn an_idle_connection_is_closed_after_the_default_ninety_seconds() {
         (pool.stats().total.idle, network.open_connections()),
         (0, 0)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_layer_of_the_default_headers_keeps_the_contract_of_a_layer() {
+    let headers = [(http::header::ACCEPT, "a/b".parse().unwrap())];
+    for headers in [HeaderMap::from_iter(headers), HeaderMap::new()] {
+        let layer = DefaultHeadersLayer::new(Arc::new(headers));
+        assert_layer_contract(layer.clone()).await;
+        assert_reserves_nothing(layer).await;
+    }
 }

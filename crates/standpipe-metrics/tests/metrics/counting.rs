@@ -43,13 +43,13 @@ async fn a_request_dropped_before_its_head_is_cancelled_exactly_once() {
     let registry = Registry::new();
     let service = counted(&registry, by_path());
     // Never polled, polled once, and polled to its end.
-    drop(service.clone().call(get("https://a.b/never")));
-    let mut polled = service.clone().call(get("https://a.b/never"));
+    drop(call(&service, "https://a.b/never"));
+    let mut polled = call(&service, "https://a.b/never");
     assert!(poll(&mut polled).is_pending());
     let metrics = registry.metrics().requests.clone();
     assert_eq!((metrics.cancelled, metrics.in_flight), (1, 1));
     drop(polled);
-    let mut done = service.clone().call(get("https://a.b/200"));
+    let mut done = call(&service, "https://a.b/200");
     assert!(poll(&mut done).is_ready());
     drop(done);
     let metrics = registry.metrics().requests.clone();

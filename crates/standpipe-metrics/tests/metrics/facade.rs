@@ -90,7 +90,7 @@ async fn mixed_load(registry: &Registry) {
         .unwrap();
     post.extensions_mut().insert(UrlTemplate("/:status"));
     service.clone().oneshot(post).await.unwrap();
-    drop(service.clone().call(get("https://a.b/never")));
+    drop(call(&service, "https://a.b/never"));
     for n in 0..5 {
         ask(&service, &format!("http://host{n}.test:8080/200"))
             .await

@@ -1,6 +1,8 @@
 //! The metrics, through the public API and under paused time.
 
 mod bodies;
+mod connections;
+mod contract;
 mod counting;
 mod hosts;
 mod recorder;
@@ -19,8 +21,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use standpipe_core::{Body, BoxError, Origin};
+use standpipe_core::{Body, BoxError, Error, ErrorKind, Origin};
 use standpipe_metrics::{AttemptMetricsLayer, Metrics, MetricsLayer, Registry, RequestMetrics};
+use standpipe_test::mock::{MockAnswer, MockResponse, MockService};
 use tower::{Layer, Service, ServiceExt};
 
 const URL: &str = "https://api.example.com/v1";
@@ -41,33 +44,28 @@ fn answer(status: u16, body: impl Into<Body>) -> Result<Response<Body>, BoxError
     Ok(response)
 }
 
-/// A service that answers by the path: `/200` at once, `/503/2` after two seconds, `/error` by an
-/// error, `/never` never.
-fn by_path()
--> impl Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future = Answering> + Clone
-{
-    tower::service_fn(|request: Request<Body>| -> Answering {
-        let path = request.uri().path().to_owned();
-        Box::pin(async move {
-            let mut parts = path[1..].split('/');
-            let first = parts.next().unwrap();
-            if let Some(seconds) = parts.next() {
-                tokio::time::sleep(Duration::from_secs(seconds.parse().unwrap())).await;
+/// A mock that answers by the path: `/200` at once, `/503/2` after two seconds, `/error` by an error,
+/// `/never` never.
+fn by_path() -> MockService {
+    let mock = MockService::new();
+    mock.expect("*").at_least(0).answer_with(|request| {
+        let mut parts = request.path()[1..].split('/');
+        let answer: MockAnswer = match parts.next().unwrap() {
+            "never" => MockAnswer::hang(),
+            "foreign" => MockAnswer::from_fn(|| Err("boom".into())),
+            "error" => Error::new(ErrorKind::ConnectionClosed).into(),
+            "refused" => Error::new(ErrorKind::RateLimited).into(),
+            status => MockResponse {
+                status: status.parse().unwrap(),
+                body: "hello".into(),
+                ..Default::default()
             }
-            match first {
-                "never" => std::future::pending().await,
-                "foreign" => Err("boom".into()),
-                "error" => Err(standpipe_core::Error::new(
-                    standpipe_core::ErrorKind::ConnectionClosed,
-                )
-                .into()),
-                "refused" => {
-                    Err(standpipe_core::Error::new(standpipe_core::ErrorKind::RateLimited).into())
-                }
-                status => answer(status.parse().unwrap(), "hello"),
-            }
-        })
-    })
+            .into(),
+        };
+        let seconds = parts.next().map_or(0, |seconds| seconds.parse().unwrap());
+        answer.after(Duration::from_secs(seconds))
+    });
+    mock
 }
 
 /// `inner` under the layer for logical requests.
@@ -99,6 +97,17 @@ fn assert_consistent(metrics: &RequestMetrics) {
 /// Polls once.
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A call, for a test to poll.
+fn call<S>(service: &S, url: &str) -> S::Future
+where
+    S: Service<Request<Body>> + Clone,
+{
+    let mut service = service.clone();
+    let ready = service.poll_ready(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(ready, Poll::Ready(Ok(()))), "ready at once");
+    service.call(get(url))
 }
 
 async fn ask<S>(service: &S, url: &str) -> Result<S::Response, S::Error>

@@ -66,7 +66,7 @@ async fn it_is_asked_once_for_a_host_and_told_in_order() {
     request.extensions_mut().insert(UrlTemplate("/{status}"));
     service.clone().oneshot(request).await.unwrap();
     ask(&service, "https://a.b:8443/refused").await.unwrap_err();
-    drop(service.clone().call(get("https://a.b:8443/never")));
+    drop(call(&service, "https://a.b:8443/never"));
     let all = [
         r#"host a.b Some(8443)"#,
         r#"started GET"#,
@@ -107,7 +107,7 @@ async fn a_recorder_that_panics_harms_neither_request_nor_count() {
         ask(&service, &format!("https://{host}/error"))
             .await
             .unwrap_err();
-        drop(service.clone().call(get(&format!("https://{host}/never"))));
+        drop(call(&service, &format!("https://{host}/never")));
         let metrics = registry.host_metrics(host).unwrap().requests.clone();
         assert_consistent(&metrics);
         assert_eq!((metrics.total, metrics.successful), (3, 1));
@@ -123,8 +123,7 @@ async fn a_recorder_may_panic_while_its_thread_does() {
     let registry = Registry::builder().recorder(Panicking).build();
     let service = counted(&registry, by_path());
     let task = tokio::spawn(async move {
-        let mut service = service;
-        let _under_way = service.call(get("https://a.b/never"));
+        let _under_way = call(&service, "https://a.b/never");
         panic!("the caller");
     });
     task.await.unwrap_err();
@@ -154,8 +153,8 @@ impl HostRecord for Reentrant {
             ..
         } = event
         {
-            let mut alarm = counted(registry, by_path());
-            drop(alarm.call(get("https://alarm.test/never")));
+            let alarm = counted(registry, by_path());
+            drop(call(&alarm, "https://alarm.test/never"));
             registry
                 .host(&origin("https://a.b"))
                 .retried(1, Duration::ZERO);

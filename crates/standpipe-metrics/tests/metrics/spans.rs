@@ -169,7 +169,7 @@ async fn errors_and_cancellations_are_said_in_the_span() {
     let registry = Registry::new();
     let service = attempts(&registry, by_path());
     ask(&service, "https://a.b/error").await.unwrap_err();
-    drop(service.clone().call(get("https://a.b/never")));
+    drop(call(&service, "https://a.b/never"));
     let mut brew = get("https://a.b/200");
     *brew.method_mut() = "BREW".parse().unwrap();
     service.clone().oneshot(brew).await.unwrap();

@@ -21,13 +21,15 @@ pub(super) struct Locked<'a> {
     /// A waker to be dropped after the lock: with it may go the last of a task, and that task's own
     /// place in this line.
     pub(super) stale: Option<Waker>,
+    /// The turn of the head of the line, where the line was served and has not changed since.
+    pub(super) served: Option<Option<u64>>,
 }
 
 impl Locked<'_> {
     pub(super) fn join(&mut self, cost: u32, give_up: u64) -> Joined {
         let own = [1, u64::from(cost)];
         // Those before this one have their turns first.
-        self.serve();
+        let head = self.serve();
         if self.line.queue.is_empty() && self.due(own, own) <= self.now {
             self.charge(own);
             return Joined::Admitted;
@@ -43,11 +45,13 @@ impl Locked<'_> {
             return Joined::Full(wait);
         }
         self.line.entered = end;
+        // One more at the end changes nothing before it.
+        self.served = Some(head.or(Some(due)));
         Joined::Waiting(self.line.queue.push(waiter), wait)
     }
 
     pub(super) fn poll(&mut self, ticket: Ticket, waker: &Waker) -> Turn {
-        self.serve();
+        let head = self.serve();
         let Some(waiter) = self.line.queue.get_mut(ticket) else {
             // It was told that its wait is hopeless and its place is gone.
             let wait = self.line.pause_until.saturating_sub(self.now);
@@ -55,6 +59,7 @@ impl Locked<'_> {
         };
         if waiter.state == State::Served {
             self.line.queue.remove(ticket);
+            self.served = Some(head);
             return Turn::Admitted;
         }
         if !waiter
@@ -74,6 +79,7 @@ impl Locked<'_> {
         if let Some(waiter) = self.line.queue.get_mut(ticket) {
             waiter.rings_at = at;
         }
+        self.served = Some(head);
         Turn::Wait(at)
     }
 
@@ -141,11 +147,13 @@ impl Locked<'_> {
         }
     }
 
-    /// Gives their turn to all at the head of the line for whom it has come.
-    fn serve(&mut self) {
+    /// Gives their turn to all at the head of the line for whom it has come; the turn of who is its
+    /// head then.
+    fn serve(&mut self) -> Option<u64> {
         while let Some(own) = self.line.queue.front().map(|head| head.own) {
-            if self.due(own, own) > self.now {
-                return;
+            let due = self.due(own, own);
+            if due > self.now {
+                return Some(due);
             }
             self.charge(own);
             if let Some((_, head)) = self.line.queue.detach_front() {
@@ -153,6 +161,7 @@ impl Locked<'_> {
                 self.wake.extend(head.waker.take());
             }
         }
+        None
     }
 
     /// The instant at which one that costs `own` has its turn, when `ahead` is what it and those
@@ -241,8 +250,11 @@ impl Locked<'_> {
         for pace in &mut self.line.server {
             *pace = pace.take().filter(|pace| !pace.is_over(now));
         }
-        self.serve();
-        self.tell_head();
+        let head = match self.served.take() {
+            Some(head) => head,
+            None => self.serve(),
+        };
+        self.tell_head(head);
         let slow = !self.line.queue.is_empty()
             || !self.line.others.is_empty()
             || self.line.pause_until > now
@@ -256,12 +268,9 @@ impl Locked<'_> {
 
     /// Wakes the head of the line if its timer rings too late for its turn: some before it have
     /// left, or units were given back.
-    fn tell_head(&mut self) {
-        let Some(own) = self.line.queue.front().map(|head| head.own) else {
-            return;
-        };
-        let due = self.due(own, own);
-        if let Some((_, head)) = self.line.queue.front_mut()
+    fn tell_head(&mut self, due: Option<u64>) {
+        if let Some(due) = due
+            && let Some((_, head)) = self.line.queue.front_mut()
             && due < head.rings_at
         {
             head.rings_at = due;

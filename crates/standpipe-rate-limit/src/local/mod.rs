@@ -284,6 +284,7 @@ impl Local {
             now,
             wake: Vec::new(),
             stale: None,
+            served: None,
         }
     }
 }

@@ -39,7 +39,7 @@ async fn those_in_line_and_those_who_would_join_it_end_at_once() {
     assert_shut_down(service.call(request()).await);
     assert_eq!(begin.elapsed(), Duration::ZERO);
     let stats = service.handle().stats();
-    assert_eq!((stats.waiting, stats.rejected), (0, 0));
+    assert_eq!((stats.waiting, stats.waited, stats.rejected), (0, 3, 0));
     // Who need not wait passes: the limiter is not what ends a client.
     tokio::time::advance(Duration::from_millis(100)).await;
     service.call(request()).await.unwrap();

@@ -4,6 +4,7 @@
 mod closing;
 mod concurrency;
 mod config;
+mod contract;
 mod cost;
 #[cfg(feature = "serde")]
 mod data;

@@ -1,19 +1,19 @@
 //! Four processes under one limit, and a Redis that is away for two seconds of ten.
 
 use std::env;
-use std::future::{Ready, ready};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{Request, Response};
 use redis::Client;
-use standpipe_core::{BoxError, Error};
+use standpipe_core::Error;
 use standpipe_rate_limit::{Quota, RateLimitLayer};
 use standpipe_redis::RedisStore;
+use standpipe_test::Probe;
 use standpipe_test::external::Redis;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, ServiceExt};
 
 use crate::n;
 
@@ -123,16 +123,6 @@ fn read(output: &str) -> Vec<u64> {
     admitted
 }
 
-type Answered = Ready<Result<Response<()>, BoxError>>;
-
-fn answering()
--> impl Service<Request<()>, Response = Response<()>, Error = BoxError, Future = Answered>
-+ Clone
-+ Send
-+ 'static {
-    tower::service_fn(|_: Request<()>| ready(Ok(Response::new(()))))
-}
-
 /// Not a test by itself: what the processes of the test above run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs redis-server"]
@@ -148,7 +138,7 @@ async fn one_process_of_the_fleet() {
         .max_wait(MAX_WAIT)
         .store(store)
         .build();
-    let service = layer.layer(answering());
+    let service = layer.layer(Probe::ok(Response::new(())));
     sleep(Duration::from_millis(begin.saturating_sub(since_1970()))).await;
     let tasks: Vec<_> = (0..TASKS)
         .map(|_| {

@@ -179,7 +179,7 @@ async fn an_attempt_answered_early_leaves_the_rest_of_the_stream_to_the_next() {
             keep.lock().push(read);
             // The upload under way is still in hyper's hands.
             hold.lock().push(body);
-            Ok::<_, BoxError>(answer(if first { 503 } else { 200 }, &[]))
+            Ok::<_, BoxError>(answer(if first { 503 } else { 200 }))
         }
     });
     let got = RetryLayer::new(plain())
@@ -205,7 +205,7 @@ async fn a_foreign_body_is_sent_again_when_it_is_wrapped() {
             let read = request.into_body().collect().await?.to_bytes();
             let first = keep.lock().is_empty();
             keep.lock().push(read);
-            Ok::<_, BoxError>(answer(if first { 503 } else { 200 }, &[]))
+            Ok::<_, BoxError>(answer(if first { 503 } else { 200 }))
         }
     });
     let frames = [
@@ -253,7 +253,7 @@ async fn a_failed_answer_is_read_before_the_wait_up_to_a_bound() {
     for (kib, stalls, read) in [(64, false, 64), (10_000, false, 65), (3, true, 3)] {
         let counter = Arc::new(AtomicUsize::new(0));
         let (count, drops) = (counter.clone(), dropped.clone());
-        let failed: Make = Arc::new(move || {
+        let failed = MockAnswer::from_fn(move || {
             let stalled = stalls.then(|| drops.clone());
             let body = Body::from_stream(Counted(count.clone(), kib, stalled));
             Ok(Response::builder().status(503).body(body).unwrap())

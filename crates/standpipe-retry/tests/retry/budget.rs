@@ -48,6 +48,56 @@ async fn at_a_low_rate_the_floor_allows_every_retry() {
     assert_eq!(load(&RetryLayer::new(quick()), 2, 5).await, 40);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_hooks_are_told_what_the_budget_still_allows() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (retried, given_up) = (told.clone(), told.clone());
+    let two = BudgetPolicy::default().per_second(2).ratio(0.0);
+    let layer = |budget: Option<BudgetPolicy>| {
+        let (retried, given_up) = (retried.clone(), given_up.clone());
+        RetryLayer::new(quick().max_retries(5).budget(budget))
+            .on_retry(move |event| retried.lock().push(event.budget()))
+            .on_give_up(move |event| given_up.lock().push(event.budget()))
+    };
+    let failing = Script::statuses(&[503]);
+    layer(Some(two))
+        .layer(failing.service())
+        .oneshot(get())
+        .await
+        .unwrap();
+    assert_eq!(*told.lock(), [Some(1), Some(0), Some(0)]);
+    told.lock().clear();
+    layer(None)
+        .layer(failing.service())
+        .oneshot(get())
+        .await
+        .unwrap();
+    assert_eq!(*told.lock(), [None; 6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_budget_allows_is_this_seconds_rest_and_what_was_saved() {
+    use standpipe_retry::{Budget, RetryBudget};
+    let policy = BudgetPolicy::default().per_second(3).ratio(0.5).carry(2);
+    let budget = RetryBudget::new(policy);
+    assert_eq!(budget.available(), 3);
+    for _ in 0..3 {
+        budget.deposit();
+    }
+    assert_eq!(budget.available(), 4);
+    for left in [3, 2, 1, 0] {
+        assert!(budget.withdraw());
+        assert_eq!(budget.available(), left);
+    }
+    assert!(!budget.withdraw());
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(budget.available(), 3);
+    for _ in 0..9 {
+        budget.deposit();
+    }
+    assert_eq!(budget.available(), 5, "no more is carried");
+}
+
 /// RTY-02
 #[tokio::test(start_paused = true)]
 async fn without_budget_the_caller_gets_the_answer_and_it_is_counted() {

@@ -30,7 +30,7 @@ async fn dropped_at_any_await_nothing_stays() {
     let gate = Gate::new();
     for dropped_after in (0..8000).step_by(50) {
         let body = || futures_util::stream::pending::<Result<Bytes, BoxError>>();
-        let failed: Make = Arc::new(move || {
+        let failed = MockAnswer::from_fn(move || {
             Ok(Response::builder()
                 .status(503)
                 .body(Body::from_stream(body()))
@@ -89,16 +89,13 @@ async fn dropped_while_a_callback_decides_its_decision_is_of_no_effect() {
 /// RTY-22: once the head is handed out, a body that breaks is the caller's.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_tried_again_once_the_head_was_handed_out() {
-    let broken: Make = Arc::new(|| {
-        let chunks = [
-            Ok(Bytes::from("half")),
-            Err(BoxError::from(closed(RequestSent::Yes))),
-        ];
-        Ok(Response::new(Body::from_stream(
-            futures_util::stream::iter(chunks),
-        )))
-    });
-    let script = Script::new([broken, status_of(200)]);
+    let broken = MockResponse {
+        body: MockBody::stream()
+            .chunk("half")
+            .fail(ErrorKind::ConnectionClosed),
+        ..Default::default()
+    };
+    let script = Script::new([broken.into(), status_of(200)]);
     let response = send(&RetryLayer::new(plain()), &script, get())
         .await
         .unwrap();

@@ -74,7 +74,7 @@ async fn every_attempt_carries_the_deadline() {
     let keep = seen.clone();
     let service = tower::service_fn(move |request: Request<Body>| {
         keep.lock().push(Deadline::of(&request));
-        async { Ok::<_, BoxError>(answer(503, &[])) }
+        async { Ok::<_, BoxError>(answer(503)) }
     });
     let request = within(secs(100), get());
     let deadline = Deadline::of(&request);
@@ -89,7 +89,7 @@ async fn every_attempt_carries_the_deadline() {
     keep.lock().clear();
     let service = tower::service_fn(move |request: Request<()>| {
         keep.lock().push(Deadline::of(&request));
-        async { Ok::<_, BoxError>(answer(503, &[])) }
+        async { Ok::<_, BoxError>(answer(503)) }
     });
     let mut request = Request::new(());
     let deadline = Some(Deadline::after(secs(100)).attach(&mut request));
@@ -115,7 +115,7 @@ async fn an_attempt_gets_the_lesser_of_its_timeout_and_what_is_left() {
             keep.lock().push(begun.elapsed());
             async {
                 std::future::pending::<()>().await;
-                Ok::<_, BoxError>(answer(200, &[]))
+                Ok::<_, BoxError>(answer(200))
             }
         });
     let last = Error::from_boxed(client.oneshot(get()).await.unwrap_err());
@@ -140,7 +140,7 @@ async fn a_deadline_put_on_one_attempt_below_does_not_stay_for_the_next() {
         .service_fn(move |request: Request<Body>| {
             keep.lock()
                 .push(Deadline::of(&request).unwrap().remaining());
-            async { Ok::<_, BoxError>(answer(503, &[])) }
+            async { Ok::<_, BoxError>(answer(503)) }
         });
     client.oneshot(get()).await.unwrap();
     assert_eq!(*left.lock(), [secs(5), secs(5), secs(5), secs(1)]);

@@ -131,7 +131,7 @@ async fn an_error_says_how_many_attempts_were_made_and_how_long_was_waited() {
 
 #[tokio::test(start_paused = true)]
 async fn whether_a_foreign_error_was_sent_can_be_told() {
-    let refused: Make = Arc::new(|| Err("refused".into()));
+    let refused = MockAnswer::from_fn(|| Err("refused".into()));
     let script = Script::new([refused.clone(), status_of(200)]);
     let layer = RetryLayer::new(plain());
     let only = error(send(&layer, &script, post()).await);
@@ -154,7 +154,7 @@ async fn a_key_is_the_same_on_each_attempt_and_new_for_each_request() {
         format!("\"key-{}\"", *made).parse().unwrap()
     });
     let keys = |script: &Script| -> Vec<_> {
-        let key = |seen: &Seen| seen.headers.get("idempotency-key").cloned();
+        let key = |seen: &MockRequest| seen.headers.get("idempotency-key").cloned();
         script.seen().iter().map(key).collect()
     };
     for expected in ["\"key-1\"", "\"key-2\""] {

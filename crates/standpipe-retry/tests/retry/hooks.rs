@@ -147,7 +147,7 @@ async fn readiness_that_fails_before_a_retry_is_the_error() {
             })
         }
         fn call(&mut self, _: Request<Body>) -> Self::Future {
-            std::future::ready(Ok(answer(503, &[])))
+            std::future::ready(Ok(answer(503)))
         }
     }
     let mut service = RetryLayer::new(plain()).layer(Once(false));

@@ -5,6 +5,7 @@ mod bodies;
 mod budget;
 mod cancel;
 mod closing;
+mod contract;
 #[cfg(feature = "serde")]
 mod data;
 mod deadline;
@@ -31,44 +32,31 @@ use standpipe_core::sync::Mutex;
 use standpipe_core::{Body, BoxError, Error, ErrorKind, RequestSent};
 use standpipe_retry::{ExponentialBackoff, Jitter, RetryLayer, RetryPolicy};
 use standpipe_test::Probe;
+use standpipe_test::mock::{MockAnswer, MockBody, MockRequest, MockResponse, MockService};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
 type Answer = Result<Response<Body>, BoxError>;
 type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
-/// A service that gives its answers in turn, and the last one for ever; it keeps what it was sent.
+/// A mock that gives its answers in turn, and the last one for ever.
 #[derive(Clone)]
-struct Script(Arc<Mutex<State>>);
-
-struct State {
-    answers: VecDeque<Make>,
-    seen: Vec<Seen>,
-}
-
-type Make = Arc<dyn Fn() -> Answer + Send + Sync>;
-
-#[derive(Clone, Debug)]
-struct Seen {
-    at: Instant,
-    method: Method,
-    headers: HeaderMap,
-    body: Bytes,
-    trailers: Option<HeaderMap>,
-}
+struct Script(MockService);
 
 impl Script {
-    fn new(answers: impl IntoIterator<Item = Make>) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            answers: answers.into_iter().collect(),
-            seen: Vec::new(),
-        })))
+    fn new(answers: impl IntoIterator<Item = MockAnswer>) -> Self {
+        let mock = MockService::new();
+        for answer in answers {
+            mock.add_response("*", answer);
+        }
+        Self(mock)
     }
 
     fn statuses(statuses: &[u16]) -> Self {
         Self::new(statuses.iter().map(|status| status_of(*status)))
     }
 
+    /// The mock under a probe, which counts its clones and what is in flight too.
     fn service(&self) -> Probe<impl Fn(Request<Body>) -> Answering + use<>> {
         let script = self.clone();
         Probe::new(move |request: Request<Body>| -> Answering {
@@ -78,32 +66,15 @@ impl Script {
     }
 
     async fn answer(&self, request: Request<Body>) -> Answer {
-        let at = Instant::now();
-        let (parts, body) = request.into_parts();
-        let body = body.collect().await?;
-        let make = {
-            let mut state = self.0.lock();
-            state.seen.push(Seen {
-                at,
-                method: parts.method,
-                headers: parts.headers,
-                trailers: body.trailers().cloned(),
-                body: body.to_bytes(),
-            });
-            match state.answers.len() {
-                1 => state.answers[0].clone(),
-                _ => state.answers.pop_front().expect("an answer"),
-            }
-        };
-        make()
+        self.0.clone().oneshot(request).await
     }
 
-    fn seen(&self) -> Vec<Seen> {
-        self.0.lock().seen.clone()
+    fn seen(&self) -> Vec<MockRequest> {
+        self.0.requests()
     }
 
     fn calls(&self) -> usize {
-        self.0.lock().seen.len()
+        self.0.calls()
     }
 
     /// How long was waited before each attempt but the first.
@@ -113,24 +84,28 @@ impl Script {
     }
 }
 
-fn status_of(status: u16) -> Make {
-    Arc::new(move || Ok(answer(status, &[])))
+fn status_of(status: u16) -> MockAnswer {
+    with_headers(status, &[])
 }
 
-fn with_headers(status: u16, headers: &'static [(&'static str, &'static str)]) -> Make {
-    Arc::new(move || Ok(answer(status, headers)))
-}
-
-fn failing(error: Error) -> Make {
-    Arc::new(move || Err(error.clone().into()))
-}
-
-fn answer(status: u16, headers: &[(&str, &str)]) -> Response<Body> {
-    let mut response = Response::builder().status(status);
-    for (name, value) in headers {
-        response = response.header(*name, *value);
+fn with_headers(status: u16, headers: &[(&str, &str)]) -> MockAnswer {
+    MockResponse {
+        status,
+        headers: headers.into(),
+        body: status.to_string().into(),
+        ..Default::default()
     }
-    response.body(Body::from(format!("{status}"))).unwrap()
+    .into()
+}
+
+fn failing(error: Error) -> MockAnswer {
+    error.into()
+}
+
+fn answer(status: u16) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response
 }
 
 fn get() -> Request<Body> {

@@ -1,7 +1,4 @@
-use std::collections::VecDeque;
-
 use super::*;
-use http_body::Frame;
 use standpipe_core::RetryInfo;
 use standpipe_retry::{GiveUpReason, Peek, Peeked, Verdict};
 
@@ -27,11 +24,13 @@ fn layer() -> RetryLayer<Peek> {
     RetryLayer::new(plain()).peek(Peek::new(money))
 }
 
-fn saying(status: u16, text: String) -> Make {
-    Arc::new(move || {
-        let body = Body::from(text.clone());
-        Ok(Response::builder().status(status).body(body).unwrap())
-    })
+fn saying(status: u16, text: String) -> MockAnswer {
+    MockResponse {
+        status,
+        body: text.into(),
+        ..Default::default()
+    }
+    .into()
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +74,7 @@ async fn a_body_looked_into_is_handed_on_whole() {
         .collect();
     for size in [1, 700, 8192, 8193, 30_000] {
         let copy = sent.clone();
-        let failed: Make = Arc::new(move || {
+        let failed = MockAnswer::from_fn(move || {
             let body = Body::from_stream(bodies::Chunks::of(&copy, size));
             Ok(Response::builder().status(429).body(body).unwrap())
         });
@@ -116,15 +115,13 @@ async fn only_the_first_8_kib_are_looked_at() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_is_waited_for_a_second() {
     let begun = Instant::now();
-    let stalled: Make = Arc::new(|| {
-        let frames =
-            futures_util::stream::iter([Ok::<_, BoxError>(Bytes::from("insufficient_quota"))]);
-        let frames = futures_util::StreamExt::chain(frames, futures_util::stream::pending());
-        Ok(Response::builder()
-            .status(429)
-            .body(Body::from_stream(frames))
-            .unwrap())
-    });
+    let begin = MockBody::stream().chunk("insufficient_quota");
+    let saying = |body: MockBody| MockResponse {
+        status: 429,
+        body,
+        ..Default::default()
+    };
+    let stalled = saying(begin.clone().hang()).into();
     let script = Script::new([stalled, status_of(200)]);
     let response = layer()
         .layer(script.service())
@@ -136,18 +133,7 @@ async fn a_body_that_does_not_come_is_waited_for_a_second() {
         (429, secs(1))
     );
 
-    let broken: Make = Arc::new(|| {
-        let frames: VecDeque<_> = [
-            Ok(Frame::data(Bytes::from("insufficient_quota"))),
-            Err(closed(RequestSent::Yes)),
-        ]
-        .into();
-        let body = http_body_util::StreamBody::new(futures_util::stream::iter(frames));
-        Ok(Response::builder()
-            .status(429)
-            .body(Body::new(body))
-            .unwrap())
-    });
+    let broken = saying(begin.fail(ErrorKind::ConnectionClosed)).into();
     let script = Script::new([broken, status_of(200)]);
     let response = layer()
         .layer(script.service())

@@ -84,7 +84,7 @@ async fn each_attempt_has_the_callers_uri_version_and_extensions() {
         let mine = request.extensions().get::<Mine>().cloned();
         keep.lock()
             .push((request.uri().clone(), request.version(), mine));
-        async { Ok::<_, BoxError>(answer(503, &[])) }
+        async { Ok::<_, BoxError>(answer(503)) }
     });
     let mut request = Request::get("http://example.com:81/a?b")
         .body(Body::empty())

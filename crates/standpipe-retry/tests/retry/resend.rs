@@ -1,11 +1,11 @@
 use super::*;
 use standpipe_core::RetryInfo;
 
-fn stale(sent: RequestSent) -> Make {
+fn stale(sent: RequestSent) -> MockAnswer {
     failing(closed(sent).with_resend())
 }
 
-fn refused() -> Make {
+fn refused() -> MockAnswer {
     failing(
         Error::new(ErrorKind::StreamReset)
             .with_request_sent(RequestSent::No)

@@ -9,6 +9,8 @@ use http_body::Frame;
 use standpipe_core::{Body, Error, ErrorKind, Origin, Phase, RequestSent};
 use tokio::time::Sleep;
 
+use super::answer::of_origin;
+
 /// The body of a [`MockResponse`](super::MockResponse): bytes that are all there at once, or steps,
 /// which come one after the other and may fail.
 ///
@@ -35,6 +37,7 @@ enum Step {
     Chunk(Bytes),
     Wait(Duration),
     Fail(Error),
+    FailBy(ErrorKind),
     Hang,
 }
 
@@ -59,16 +62,13 @@ impl MockBody {
         self.then(Step::Wait(time))
     }
 
-    /// The same, and then an error of `kind`, in the body and after the answer.
+    /// The same, and then an error of `kind` in the body, which knows the request's origin.
     #[must_use]
     pub fn fail(self, kind: ErrorKind) -> Self {
-        let error = Error::new(kind)
-            .with_phase(Phase::Body)
-            .with_request_sent(RequestSent::Yes);
-        self.fail_with(error)
+        self.then(Step::FailBy(kind))
     }
 
-    /// The same, and then `error`, as it is but for the origin that it is told.
+    /// The same, and then `error`, as it is.
     #[must_use]
     pub fn fail_with(self, error: Error) -> Self {
         self.then(Step::Fail(error))
@@ -97,15 +97,11 @@ impl MockBody {
                 _ => Body::empty(),
             };
         }
-        for step in &mut self.steps {
-            if let Step::Fail(error) = step {
-                *error = of_origin(error.clone(), origin);
-            }
-        }
         Body::new(Steps {
             steps: self.steps,
             trailers,
             wait: None,
+            origin: origin.cloned(),
         })
     }
 }
@@ -132,19 +128,20 @@ impl From<serde_json::Value> for MockBody {
     }
 }
 
-/// `error`, of `origin` where it knows none.
-pub(super) fn of_origin(error: Error, origin: Option<&Origin>) -> Error {
-    match origin {
-        Some(origin) if error.origin().is_none() => error.with_origin(origin.clone()),
-        _ => error,
-    }
-}
-
 /// A [`MockBody`] under way.
 struct Steps {
     steps: VecDeque<Step>,
     trailers: Option<HeaderMap>,
     wait: Option<Pin<Box<Sleep>>>,
+    origin: Option<Origin>,
+}
+
+impl Steps {
+    fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.steps.clear();
+        self.trailers = None;
+        Poll::Ready(Some(Err(error)))
+    }
 }
 
 impl http_body::Body for Steps {
@@ -163,10 +160,13 @@ impl http_body::Body for Steps {
             match self.steps.pop_front() {
                 Some(Step::Chunk(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 Some(Step::Wait(time)) => self.wait = Some(Box::pin(tokio::time::sleep(time))),
-                Some(Step::Fail(error)) => {
-                    self.steps.clear();
-                    self.trailers = None;
-                    return Poll::Ready(Some(Err(error)));
+                Some(Step::Fail(error)) => return self.fail(error),
+                Some(Step::FailBy(kind)) => {
+                    let error = Error::new(kind)
+                        .with_phase(Phase::Body)
+                        .with_request_sent(RequestSent::Yes);
+                    let error = of_origin(error, self.origin.as_ref());
+                    return self.fail(error);
                 }
                 Some(Step::Hang) => {
                     self.steps.push_front(Step::Hang);

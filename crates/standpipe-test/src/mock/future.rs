@@ -3,15 +3,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::Response;
 use http::request::Parts;
 use http_body_util::Collected;
 use http_body_util::combinators::Collect;
 use pin_project_lite::pin_project;
-use standpipe_core::{Body, BoxError, Error, ErrorKind, Phase};
+use standpipe_core::{BoxError, Error, ErrorKind, Phase};
 use tokio::time::{Instant, Sleep};
 
-use super::body::of_origin;
+use super::answer::{Answer, of_origin};
 use super::state::{Decision, Shared};
 use super::{MockAnswer, MockRequest, UnmatchedRequest};
 
@@ -28,13 +27,14 @@ pin_project! {
 }
 
 pin_project! {
+    // The sleep is boxed so that a test can poll the future without pinning it.
     #[project = StageProj]
     enum Stage<B>
     where
         B: http_body::Body,
     {
         Reading { #[pin] body: Collect<B>, parts: Option<Parts> },
-        Delayed { #[pin] delay: Sleep, answer: Option<Ready> },
+        Delayed { delay: Pin<Box<Sleep>>, answer: Option<Ready> },
         Answering { answer: Option<Ready> },
     }
 }
@@ -58,7 +58,7 @@ where
     B: http_body::Body,
     B::Error: Into<BoxError>,
 {
-    type Output = Result<Response<Body>, BoxError>;
+    type Output = Answer;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -81,14 +81,14 @@ where
                             answer: Some((answer, request)),
                         },
                         delay => Stage::Delayed {
-                            delay: tokio::time::sleep(delay),
+                            delay: Box::pin(tokio::time::sleep(delay)),
                             answer: Some((answer, request)),
                         },
                     }
                 }
                 // ## Delayed => Answering
                 StageProj::Delayed { delay, answer } => {
-                    ready!(delay.poll(cx));
+                    ready!(delay.as_mut().poll(cx));
                     Stage::Answering {
                         answer: answer.take(),
                     }
@@ -99,7 +99,7 @@ where
                         return Poll::Pending;
                     };
                     return match answer.give(request.origin().as_ref()) {
-                        Some(answer) => Poll::Ready(answer.map_err(Into::into)),
+                        Some(answer) => Poll::Ready(answer),
                         None => Poll::Pending,
                     };
                 }

@@ -83,7 +83,7 @@ impl Default for MockResponse {
     }
 }
 
-/// Headers of a [`MockResponse`]: from an array of names and values, or from a [`HeaderMap`].
+/// Headers of a [`MockResponse`]: from an array or a slice of names and values, or from a [`HeaderMap`].
 ///
 /// # Panics
 ///
@@ -94,7 +94,14 @@ pub struct MockHeaders(HeaderMap);
 impl<const N: usize> From<[(&str, &str); N]> for MockHeaders {
     #[track_caller]
     fn from(pairs: [(&str, &str); N]) -> Self {
-        let mut headers = HeaderMap::with_capacity(N);
+        pairs.as_slice().into()
+    }
+}
+
+impl From<&[(&str, &str)]> for MockHeaders {
+    #[track_caller]
+    fn from(pairs: &[(&str, &str)]) -> Self {
+        let mut headers = HeaderMap::with_capacity(pairs.len());
         for (name, value) in pairs {
             headers.append(header_name(name), header_value(value));
         }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod body;
+mod contract;
 mod edges;
 mod request;
 mod total;

@@ -17,8 +17,8 @@ use super::recorder::SharedRecorder;
 use crate::config::HostPattern;
 use crate::pool::{self, Pool};
 use crate::stack::{
-    Bottom, Core, Hooks, HostSettings, HostTable, HostTotals, IntoBottom, Known, MakeHostStack,
-    NewHostStack, PerHost, StackBody,
+    Bottom, ConnectionEvents, Core, Hooks, HostSettings, HostTable, HostTotals, IntoBottom, Known,
+    MakeHostStack, NewHostStack, PerHost, StackBody,
 };
 use crate::{HostConfig, PoolConfig};
 
@@ -65,10 +65,15 @@ where
     {
         let config = self.settings.config;
         config.check()?;
+        // With that feature the `metrics` crate is told, unless another recorder is.
+        let recorded = self.settings.recorder.is_some() || cfg!(feature = "metrics");
         let registry = registry(&config, self.settings.recorder);
         let retry = self.settings.retry.unwrap_or_else(|| retry_policy(&config));
         let table = host_table(&config, &retry, self.settings.hosts)?;
-        let bottom = self.bottom.into_bottom(&config)?;
+        let events = config
+            .metrics
+            .then(|| ConnectionEvents::new(registry.clone(), recorded));
+        let bottom = self.bottom.into_bottom(&config, events)?;
         let transport = bottom.transport().cloned();
         let hooks = Hooks {
             provider_errors: config.provider_errors,

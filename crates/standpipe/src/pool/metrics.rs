@@ -43,9 +43,7 @@ fn is_meant(host: &str, origin: &Origin) -> bool {
         .any(|name| host_name(name).is_ok_and(|name| name == origin.host()))
 }
 
-/// What is of the moment is the transport's to say.
-// PLACE FOR: the transport's events. They count what was opened and closed, and then this sets
-// `active` and `idle` alone.
+/// What is of the moment is the transport's to say, and all of it where nothing is measured.
 fn fill(to: &mut ConnectionMetrics, from: &ConnectionStats) {
     to.active = from.active as u64;
     to.idle = from.idle as u64;

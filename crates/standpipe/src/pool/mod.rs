@@ -22,7 +22,7 @@ use standpipe_transport::Transport;
 use tower_service::Service;
 
 use crate::stack::KnownHosts;
-use crate::{HostConfig, IntoUri, PoolBuilder, PoolConfig, RequestBuilder};
+use crate::{HostClient, HostConfig, IntoUri, PoolBuilder, PoolConfig, RequestBuilder};
 use erased::{BoxFuture, Erased};
 pub use future::PoolFuture;
 pub(crate) use host_configs::HostConfigs;
@@ -153,6 +153,37 @@ impl Pool {
         B::Error: Into<BoxError>,
     {
         RequestBuilder::of(self.clone(), request)
+    }
+
+    /// This pool seen from one base URL, with headers of its own: `"https://api.example.com/v1/"`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`](standpipe_core::ErrorKind::InvalidRequest) or
+    /// [`UnsupportedScheme`](standpipe_core::ErrorKind::UnsupportedScheme) for what is no such URL.
+    pub fn host_client(&self, base: impl IntoUri) -> Result<HostClient, Error> {
+        HostClient::new(self.clone(), base)
+    }
+
+    /// A pool over `service` in place of a transport, with the default settings but for the retry and
+    /// the circuit breaker, which are off: what the service answers is what the caller gets. It is the
+    /// way to test code that takes a `Pool`; [`PoolBuilder::transport`] is the one with settings.
+    pub fn from_service<S, R>(service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<R>> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+        R: http_body::Body<Data = Bytes> + Send + 'static,
+        R::Error: Into<BoxError>,
+    {
+        let builder = PoolBuilder::default()
+            .without_retry()
+            .without_circuit_breaker()
+            .transport(service);
+        match builder.build() {
+            Ok(pool) => pool,
+            Err(error) => unreachable!("the default settings are in order: {error}"),
+        }
     }
 
     /// Sends a request that was made elsewhere. The body comes back as it is, without a limit.

@@ -2,6 +2,8 @@
 
 mod auth;
 mod body;
+#[cfg(any(feature = "form", feature = "json"))]
+mod content;
 #[cfg(feature = "fs")]
 mod file;
 mod from_http;
@@ -15,9 +17,10 @@ mod wish;
 
 use std::sync::Arc;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, Request, Uri, Version};
-use standpipe_core::{Body, Error, ErrorKind, Origin, Phase};
+use http_body::Body as _;
+use standpipe_core::{Body, Deadline, Error, ErrorKind, Origin, Phase};
 use standpipe_rate_limit::RequestCost;
 use standpipe_retry::{RetryEvent, RetryPolicy};
 
@@ -27,6 +30,7 @@ pub use into_uri::IntoUri;
 use wish::Wish;
 
 use crate::redirect::final_uri;
+use crate::stack::fill_in;
 use crate::{Pool, Response};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -228,7 +232,16 @@ impl RequestBuilder {
     /// As [`send`](RequestBuilder::send).
     pub async fn send_streaming(self) -> Result<Response, Error> {
         let (pool, request) = self.finish(true)?;
-        send(pool, request).await
+        let response = send(pool.clone(), request).await?;
+        let origin = Origin::of_uri(response.url())?;
+        let circuit = pool.circuit_breaker(&origin);
+        Ok(response.followed_by(circuit.as_ref()))
+    }
+
+    /// Adds `headers` in the end, but for those whose names are set by then.
+    pub(crate) fn or_headers(mut self, headers: Arc<HeaderMap>) -> Self {
+        self.wish.get_or_insert_default().defaults = Some(headers);
+        self
     }
 
     /// The request with all that was said for the layers below.
@@ -238,12 +251,33 @@ impl RequestBuilder {
         if let Some(retry) = wish.and_then(Wish::retry) {
             request.extensions_mut().insert(retry);
         }
+        if let Some(defaults) = wish.and_then(|wish| wish.defaults.as_deref()) {
+            fill_in(defaults, request.headers_mut());
+        }
         let times = wish.map(|wish| wish.times).unwrap_or_default();
         if let Some(timeout) = times.in_force(self.pool.config(), streaming) {
             request.extensions_mut().insert(timeout);
         }
+        tell_of_no_body(&mut request);
         Ok((self.pool, request))
     }
+}
+
+/// A server may want a length of the methods that have a body, even where there is none (RFC 9110, 8.6).
+fn tell_of_no_body(request: &mut Request<Body>) {
+    let expected = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
+    let headers = request.headers();
+    if expected && request.body().is_end_stream() && !headers.contains_key(TRANSFER_ENCODING) {
+        let none = HeaderValue::from_static("0");
+        request.headers_mut().entry(CONTENT_LENGTH).or_insert(none);
+    }
+}
+
+/// The deadline that rides in the body stays with the request; of two the earlier one does.
+fn set_body(request: &mut Request<Body>, mut body: Body) {
+    let deadline = Deadline::earlier(request.body().deadline(), body.deadline());
+    body.set_deadline(deadline);
+    *request.body_mut() = body;
 }
 
 async fn send(pool: Pool, request: Request<Body>) -> Result<Response, Error> {
@@ -267,7 +301,7 @@ fn refuse_userinfo(uri: Uri) -> Result<Uri, Error> {
     Ok(uri)
 }
 
-fn invalid(message: impl Into<String>) -> Error {
+pub(crate) fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidRequest)
         .with_phase(Phase::Check)
         .with_message(message)

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use standpipe_retry::{RequestRetry, RetryEvent, RetryPolicy};
 
 use super::times::Times;
@@ -12,6 +13,8 @@ type OnRetry = dyn Fn(&RetryEvent<'_>) + Send + Sync;
 pub(super) struct Wish {
     pub(super) retry: RetryWish,
     pub(super) times: Times,
+    /// Headers for when it does not set them.
+    pub(super) defaults: Option<Arc<HeaderMap>>,
 }
 
 /// What it wants of the retry.

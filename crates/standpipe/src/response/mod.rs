@@ -10,9 +10,10 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{Extensions, HeaderMap, StatusCode, Uri, Version};
-use standpipe_core::{Body, BoxError, ConnectionInfo, RetryInfo};
+use standpipe_circuit_breaker::LateCall;
+use standpipe_core::{Body, BoxError, ConnectionInfo, HttpClassifier, Outcome, RetryInfo};
 
-use crate::PoolConfig;
+use crate::{CircuitHandle, PoolConfig};
 use content_type::ContentType;
 
 /// A response whose body is still to be read.
@@ -30,6 +31,8 @@ pub struct Response {
     url: Uri,
     /// Those that [`chunk`](Response::chunk) came upon.
     trailers: Option<HeaderMap>,
+    /// For the origin's circuit, where the response was sent for as a stream.
+    late: Option<LateCall>,
 }
 
 impl Response {
@@ -39,7 +42,17 @@ impl Response {
             limit,
             url,
             trailers: None,
+            late: None,
         }
+    }
+
+    /// The same, whose streams tell the circuit of their origin how they end.
+    pub(crate) fn followed_by(mut self, circuit: Option<&CircuitHandle>) -> Self {
+        // A head that was a failure has been counted as one.
+        if HttpClassifier::status(self.status()) == Outcome::Success {
+            self.late = circuit.map(CircuitHandle::late_call);
+        }
+        self
     }
 
     /// The status.

@@ -11,7 +11,7 @@ use crate::stream::{BytesStream, Lines};
 impl Response {
     /// The body as a stream of its chunks. There is no limit on its length.
     pub fn bytes_stream(self) -> BytesStream {
-        BytesStream::new(self.inner.into_body(), self.url, self.trailers)
+        BytesStream::new(self.inner.into_body(), self.url, self.trailers, self.late)
     }
 
     /// The body as a stream of its lines, each up to a limit.

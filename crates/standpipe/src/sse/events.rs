@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use http::HeaderMap;
-use standpipe_core::{Error, ErrorKind, Phase, RequestSent};
+use standpipe_core::{Error, ErrorKind, Outcome, Phase, RequestSent};
 use tokio::time::Sleep;
 
 use super::{Decoder, ErrorEvent, Event};
@@ -29,6 +29,10 @@ type Predicate = Box<dyn Fn(&Event) -> bool + Send + Sync>;
 ///
 /// An event by the name of `error` is given as an error, with the event as its source: see
 /// [`ErrorEvent`] and [`fails_when`](Events::fails_when).
+///
+/// Of a request that was [sent for streaming](crate::RequestBuilder::send_streaming) the origin's
+/// circuit breaker learns how the stream ends: streams that fail in a row open it, though each head was
+/// a success. A stream that is dropped says nothing, and neither does one that passes a limit.
 ///
 /// # Errors
 ///
@@ -189,21 +193,31 @@ impl Events {
 
     fn give(&mut self, event: Event) -> Result<Event, Error> {
         self.given += 1;
-        if self.ends_when.as_ref().is_some_and(|last| last(&event)) {
+        let is_last = self.ends_when.as_ref().is_some_and(|last| last(&event));
+        let failed = (self.fails_when)(&event);
+        if failed {
+            self.has_failed = true;
+            self.bytes.tell(Outcome::Failure);
+        }
+        if is_last {
+            self.bytes.tell(Outcome::Success);
             self.ending = Some(Ending::default());
             self.chunk = Bytes::new();
         }
-        if !(self.fails_when)(&event) {
+        if !failed {
             return Ok(event);
         }
-        self.has_failed = true;
         Err(self
             .error(ErrorKind::StreamError)
             .with_source(ErrorEvent::new(event)))
     }
 
-    fn at_end(&self) -> Option<Error> {
+    fn at_end(&mut self) -> Option<Error> {
         let complete = self.ends_when.is_none() || self.has_failed;
+        self.bytes.tell(match complete {
+            true => Outcome::Success,
+            false => Outcome::Failure,
+        });
         let events = self.given;
         (!complete).then(|| self.error(ErrorKind::StreamIncomplete { events }))
     }

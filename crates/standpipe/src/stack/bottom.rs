@@ -4,6 +4,7 @@ use standpipe_core::{Body, BoxError, Error, Origin};
 use standpipe_transport::{OriginTransport, Transport, TransportBuilder};
 use tower_service::Service;
 
+use super::connection_events::ConnectionEvents;
 use super::swapped::Swapped;
 use crate::PoolConfig;
 
@@ -13,7 +14,11 @@ pub trait IntoBottom {
     type Bottom: Bottom;
 
     #[doc(hidden)]
-    fn into_bottom(self, config: &PoolConfig) -> Result<Self::Bottom, Error>;
+    fn into_bottom(
+        self,
+        config: &PoolConfig,
+        events: Option<ConnectionEvents>,
+    ) -> Result<Self::Bottom, Error>;
 }
 
 /// The bottom of a pool's stack. It cannot be implemented outside of this crate.
@@ -45,8 +50,17 @@ mod sealed {
 impl IntoBottom for TransportBuilder {
     type Bottom = Transport;
 
-    fn into_bottom(self, config: &PoolConfig) -> Result<Transport, Error> {
-        self.max_connections_per_host(config.max_connections_per_host)
+    fn into_bottom(
+        self,
+        config: &PoolConfig,
+        events: Option<ConnectionEvents>,
+    ) -> Result<Transport, Error> {
+        let builder = match events {
+            Some(events) => self.events(events),
+            None => self,
+        };
+        builder
+            .max_connections_per_host(config.max_connections_per_host)
             .max_connections(config.max_connections)
             .max_idle_per_host(config.max_idle_per_host)
             .max_idle(config.max_idle)
@@ -88,7 +102,7 @@ where
 {
     type Bottom = Self;
 
-    fn into_bottom(self, _: &PoolConfig) -> Result<Self, Error> {
+    fn into_bottom(self, _: &PoolConfig, _: Option<ConnectionEvents>) -> Result<Self, Error> {
         Ok(self)
     }
 }

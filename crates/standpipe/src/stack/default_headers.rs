@@ -67,7 +67,7 @@ where
 }
 
 /// Adds those of `defaults` whose names `headers` does not have.
-pub(super) fn fill_in(defaults: &HeaderMap, headers: &mut HeaderMap) {
+pub(crate) fn fill_in(defaults: &HeaderMap, headers: &mut HeaderMap) {
     for name in defaults.keys() {
         if !headers.contains_key(name) {
             for value in defaults.get_all(name) {

@@ -68,6 +68,7 @@ impl Hooks {
             layer = layer.on_retry(move |retry| {
                 if let Some(recorder) = &recorder {
                     recorder.retried(retry.attempts(), retry.delay());
+                    tell_budget(recorder, retry.budget());
                 }
                 if let Some(hook) = &hook {
                     hook(retry);
@@ -79,6 +80,7 @@ impl Hooks {
             layer = layer.on_give_up(move |given_up| {
                 if let Some(recorder) = &recorder {
                     recorder.retry_given_up(given_up.reason().as_str());
+                    tell_budget(recorder, given_up.budget());
                 }
                 if let Some(hook) = &hook {
                     hook(given_up);
@@ -186,6 +188,12 @@ impl LimitTeller {
         if let Some(hook) = &self.hook {
             hook(&self.origin, &event);
         }
+    }
+}
+
+fn tell_budget(recorder: &HostRecorder, budget: Option<u64>) {
+    if let Some(retries) = budget {
+        recorder.retry_budget(retries as f64);
     }
 }
 

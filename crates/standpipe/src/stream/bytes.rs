@@ -6,7 +6,8 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http::{HeaderMap, Uri};
 use http_body::Body as HttpBody;
-use standpipe_core::{Body, Error};
+use standpipe_circuit_breaker::LateCall;
+use standpipe_core::{Body, Error, HttpClassifier, Outcome};
 
 /// The chunks of a response body as they come; made by
 /// [`Response::bytes_stream`](crate::Response::bytes_stream).
@@ -29,15 +30,23 @@ pub struct BytesStream {
     url: Uri,
     trailers: Option<HeaderMap>,
     read: u64,
+    /// For the origin's circuit, which took the head for a success.
+    late: Option<LateCall>,
 }
 
 impl BytesStream {
-    pub(crate) fn new(body: Body, url: Uri, trailers: Option<HeaderMap>) -> Self {
+    pub(crate) fn new(
+        body: Body,
+        url: Uri,
+        trailers: Option<HeaderMap>,
+        late: Option<LateCall>,
+    ) -> Self {
         Self {
             body: Some(body),
             url,
             trailers,
             read: 0,
+            late,
         }
     }
 
@@ -51,7 +60,7 @@ impl BytesStream {
     ///
     /// Nothing read is lost.
     pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
-        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
+        std::future::poll_fn(|cx| self.poll_next_chunk(cx)).await
     }
 
     /// The trailers, once the stream has ended with some.
@@ -64,6 +73,15 @@ impl BytesStream {
         self.read
     }
 
+    fn poll_next_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        let chunk = ready!(self.poll_chunk(cx));
+        if chunk.is_none() {
+            self.tell(Outcome::Success);
+        }
+        Poll::Ready(chunk)
+    }
+
+    /// The next chunk, for a reader that says itself whether the end is a good one.
     pub(crate) fn poll_chunk(
         &mut self,
         cx: &mut Context<'_>,
@@ -78,14 +96,23 @@ impl BytesStream {
                 Some(Ok(data))
             }
             Some(Err(error)) => {
-                self.end();
-                Some(Err(error.with_url(&self.url)))
+                self.body = None;
+                let error = error.with_url(&self.url);
+                self.tell(HttpClassifier::error(&error.clone().into()));
+                Some(Err(error))
             }
             None => {
-                self.end();
+                self.body = None;
                 None
             }
         })
+    }
+
+    /// Tells the origin's circuit how the stream ended; the first word counts.
+    pub(crate) fn tell(&mut self, outcome: Outcome) {
+        if let Some(late) = self.late.take() {
+            late.finish(outcome);
+        }
     }
 
     /// Reads no more and gives the connection back, or closes it.
@@ -106,7 +133,7 @@ impl Stream for BytesStream {
     type Item = Result<Bytes, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_chunk(cx)
+        self.get_mut().poll_next_chunk(cx)
     }
 }
 

@@ -3,7 +3,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
-use standpipe_core::{Error, ErrorKind, Phase, RequestSent};
+use standpipe_core::{Error, ErrorKind, Outcome, Phase, RequestSent};
 
 use super::{BytesStream, LineSplitter, MAX_LINE};
 
@@ -109,6 +109,7 @@ impl Stream for Lines {
                     return Poll::Ready(Some(Err(error)));
                 }
                 None => {
+                    this.bytes.tell(Outcome::Success);
                     let rest = this.splitter.rest();
                     return Poll::Ready(rest.map(|line| this.text(line)));
                 }

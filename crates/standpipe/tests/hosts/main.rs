@@ -1,5 +1,6 @@
 //! What is set for single hosts, when the pool is built and while it runs.
 
+mod client;
 mod configure;
 mod limits;
 mod names;

@@ -103,6 +103,22 @@ async fn an_error_by_kind_knows_the_origin_and_one_of_the_tests_own_stays_as_it_
     let own = error(send(&mock, get("http://b/")).await);
     assert!(own.calls_for_resend());
     assert_eq!(own.request_sent(), RequestSent::No);
+    assert_eq!(own.origin(), None);
+}
+
+#[tokio::test]
+async fn an_answer_may_be_made_by_a_function_and_so_an_error_of_any_type() {
+    let mock = MockService::new();
+    mock.add_response("a", MockAnswer::from_fn(|| Err("of another type".into())));
+    mock.add_response(
+        "a",
+        MockAnswer::from_fn(|| Ok(http::Response::new("own".into()))),
+    );
+    let foreign = send(&mock, get("http://a/")).await.unwrap_err();
+    assert_eq!(foreign.to_string(), "of another type");
+    assert!(Error::find(foreign.as_ref()).is_none());
+    let own = send(&mock, get("http://a/")).await.unwrap();
+    assert_eq!(own.body().as_bytes().unwrap(), "own");
 }
 
 #[tokio::test(start_paused = true)]

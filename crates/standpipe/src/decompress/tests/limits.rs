@@ -34,7 +34,10 @@ async fn endless(encoding: &str, taken: &Arc<AtomicUsize>) -> Response<Body> {
     let part = compressed(encoding, &vec![0; MIB]).await;
     let taken = Arc::clone(taken);
     let parts = futures_util::stream::repeat_with(move || {
-        taken.fetch_add(1, Ordering::Relaxed);
+        assert!(
+            taken.fetch_add(1, Ordering::Relaxed) < 64,
+            "it is not stopped"
+        );
         Ok::<_, BoxError>(part.clone())
     });
     answer(encoding, Body::from_stream(parts))

@@ -59,6 +59,18 @@ async fn nothing_secret_crosses_to_another_scheme_host_or_port() {
 
 /// RED-03
 #[tokio::test]
+async fn a_header_that_is_neither_named_nor_marked_goes_along() {
+    let site = [(FIRST, 302, "https://other.example/")];
+    let outcome = send(&ten(), &site, secretive(FIRST)).await;
+    let headers = &outcome.last().headers;
+    assert_eq!(secrets(outcome.last()), 3, "{headers:?}");
+    for name in ["x-api-key", "anthropic-beta", "openai-organization"] {
+        assert!(headers.contains_key(name), "{name}");
+    }
+}
+
+/// RED-03
+#[tokio::test]
 async fn within_one_origin_however_it_is_spelt_all_goes_along() {
     for same in [
         "/next",

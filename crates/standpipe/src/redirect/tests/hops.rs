@@ -72,6 +72,28 @@ async fn each_hop_is_a_call_of_the_inner_service_under_the_same_deadline() {
     }
 }
 
+/// RED-08: beside a body that is not ours the deadline rides in an extension.
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_a_foreign_body_crosses_origins_too() {
+    type Foreign = http_body_util::Full<bytes::Bytes>;
+
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let record = Arc::clone(&seen);
+    let probe = Probe::new(move |request: Request<Foreign>| {
+        record.lock().push(Deadline::of(&request));
+        std::future::ready(Ok::<_, BoxError>(match request.uri().host() {
+            Some("a.example") => redirect(307, b"http://b.example/"),
+            _ => Response::new(Body::empty()),
+        }))
+    });
+    let mut request = Request::post("http://a.example/")
+        .body(Foreign::from("hello"))
+        .unwrap();
+    let deadline = Deadline::after(Duration::from_secs(9)).attach(&mut request);
+    ten().layer(probe).oneshot(request).await.unwrap();
+    assert_eq!(*seen.lock(), [Some(deadline); 2]);
+}
+
 /// RED-08
 #[tokio::test]
 async fn each_hop_passes_the_router_to_the_stack_of_its_own_host() {

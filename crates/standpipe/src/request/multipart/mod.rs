@@ -18,7 +18,10 @@ mod part;
 mod tests;
 
 use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 use standpipe_core::{Body, Error};
+
+use super::{RequestBuilder, set_body};
 
 use boundary::Boundary;
 use encode::{Encoded, Section};
@@ -88,5 +91,19 @@ impl Form {
             sections.push(Section::new(&self.boundary, &name, part)?);
         }
         Ok(Encoded::new(&self.boundary, sections).into_body())
+    }
+}
+
+/// Its body, from a form.
+impl RequestBuilder {
+    /// Sets the body to `form` as `multipart/form-data`, and the content type, which names the boundary
+    /// and so replaces one that is set.
+    pub fn multipart(self, form: Form) -> Self {
+        self.with(|request| {
+            let content_type = form.content_type();
+            request.headers_mut().insert(CONTENT_TYPE, content_type);
+            set_body(request, form.into_body()?);
+            Ok(())
+        })
     }
 }

@@ -4,7 +4,7 @@ use standpipe_core::sync::Mutex;
 
 use crate::changes::Changes;
 
-/// What a [`Server`](super::Server) has seen so far.
+/// What a server has seen so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerStats {
@@ -20,6 +20,10 @@ pub struct ServerStats {
     pub requests: usize,
     /// Requests by connection, in the order of their acceptance.
     pub requests_per_connection: Vec<usize>,
+    /// Bytes received, on all connections; those of TLS as they came.
+    pub bytes_in: u64,
+    /// Bytes sent, on all connections; those of TLS as they went.
+    pub bytes_out: u64,
 }
 
 /// The counts while they are counted.
@@ -67,31 +71,50 @@ impl Counts {
 
 /// The counts of one connection.
 #[derive(Clone, Debug)]
-pub(super) struct ConnectionCounts {
+pub(crate) struct ConnectionCounts {
     counts: Counts,
     index: usize,
 }
 
 impl ConnectionCounts {
-    /// Counts a request, and says which of the connection's it is, from 1.
-    pub(super) fn request(&self) -> usize {
-        let mut number = 0;
+    /// Counts a request, and says which it is.
+    pub(crate) fn request(&self) -> RequestNumber {
+        let mut number = RequestNumber::default();
         self.counts.change(|stats| {
+            let on_connection = &mut stats.requests_per_connection[self.index];
+            number.of_server = stats.requests;
+            number.of_connection = *on_connection;
             stats.requests += 1;
-            stats.requests_per_connection[self.index] += 1;
-            number = stats.requests_per_connection[self.index];
+            *on_connection += 1;
         });
         number
     }
 
-    pub(super) fn handshake_failed(&self) {
+    pub(crate) fn handshake_failed(&self) {
         self.counts.change(|stats| stats.failed_handshakes += 1);
     }
+}
+
+/// Which request it is, counted from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RequestNumber {
+    pub(crate) of_server: usize,
+    pub(crate) of_connection: usize,
 }
 
 /// Lives in a connection's IO, which may outlive its task: an upgrade takes it along.
 #[derive(Debug)]
 pub(super) struct OpenConnection(Counts);
+
+impl OpenConnection {
+    pub(super) fn read(&self, bytes: usize) {
+        self.0.change(|stats| stats.bytes_in += bytes as u64);
+    }
+
+    pub(super) fn written(&self, bytes: usize) {
+        self.0.change(|stats| stats.bytes_out += bytes as u64);
+    }
+}
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {

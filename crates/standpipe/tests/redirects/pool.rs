@@ -1,7 +1,5 @@
 //! Redirects, as a pool follows them: each hop by the stack of the host that it goes to.
 
-mod support;
-
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -9,7 +7,8 @@ use hyper::body::Incoming;
 use standpipe::{ErrorKind, HostConfig, Origin, RateLimitConfig};
 use standpipe_test::Server;
 use standpipe_test::memory::Network;
-use support::{URL, assert_line, echo, echo_on, echoed_body, on, secs};
+
+use crate::support::{URL, assert_line, echo, echo_on, echoed_body, on, secs};
 
 fn redirect(status: u16, to: &str) -> Response<Full<Bytes>> {
     let response = Response::builder().status(status).header("location", to);

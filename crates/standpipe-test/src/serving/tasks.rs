@@ -1,7 +1,7 @@
 use std::sync::{Arc, Weak};
 
 use standpipe_core::sync::Mutex;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 /// Owns a server's tasks: all of them end with it.
 #[derive(Debug)]
@@ -34,18 +34,19 @@ impl Tasks {
 ///
 /// The tasks hold it, so it holds them weakly.
 #[derive(Clone, Debug)]
-pub(super) struct Spawner(Weak<Mutex<Option<JoinSet<()>>>>);
+pub(crate) struct Spawner(Weak<Mutex<Option<JoinSet<()>>>>);
 
 impl Spawner {
     /// Spawns, unless the server is gone.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let Some(tasks) = self.0.upgrade() else {
-            return;
-        };
-        if let Some(running) = &mut *tasks.lock() {
-            while running.try_join_next().is_some() {}
-            running.spawn(task);
-        }
+    pub(crate) fn spawn(
+        &self,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Option<AbortHandle> {
+        let tasks = self.0.upgrade()?;
+        let mut tasks = tasks.lock();
+        let running = tasks.as_mut()?;
+        while running.try_join_next().is_some() {}
+        Some(running.spawn(task))
     }
 }
 
