@@ -90,7 +90,14 @@ where
             true => total.handed_down_to_head(),
             false => total,
         };
-        let redirected = config.redirect_layer()?.layer(hosts.clone());
+        let hop = hosts.clone();
+        #[cfg(feature = "cookies")]
+        let hop = match self.settings.cookies {
+            Some(jar) => crate::CookieLayer::new(jar),
+            None => crate::CookieLayer::off(),
+        }
+        .layer(hop);
+        let redirected = config.redirect_layer()?.layer(hop);
         let timed = HostTotals::new(total.layer(redirected), Arc::clone(&settings));
         let metrics = MetricsLayer::new(registry.clone()).enabled(config.metrics);
         let stack = self.outer.layer(metrics.layer(timed));

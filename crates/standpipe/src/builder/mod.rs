@@ -62,6 +62,8 @@ struct Settings {
     retry: Option<RetryPolicy>,
     hooks: Hooks,
     recorder: Option<SharedRecorder>,
+    #[cfg(feature = "cookies")]
+    cookies: Option<crate::CookieJar>,
 }
 
 impl Default for PoolBuilder {
@@ -340,6 +342,15 @@ impl<O, H, T> PoolBuilder<O, H, T> {
         hook: impl Fn(&Origin, &RateLimitEvent) + Send + Sync + 'static,
     ) -> Self {
         self.settings.hooks.on_rate_limit = Some(Arc::new(hook));
+        self
+    }
+
+    /// Sends the cookies of `jar` and keeps there those that answers set, on each hop of a redirect.
+    /// Without a jar none are.
+    #[cfg(feature = "cookies")]
+    #[must_use]
+    pub fn cookies(mut self, jar: crate::CookieJar) -> Self {
+        self.settings.cookies = Some(jar);
         self
     }
 
