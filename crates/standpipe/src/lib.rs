@@ -31,12 +31,12 @@ pub use request::FileBody;
 pub use request::multipart;
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
-#[cfg(feature = "blocking")]
-pub use shared::{init_shared_blocking, shared_blocking};
 pub use shared::{
     SharedShutdown, SharedShutdownReport, SharedState, SharedStats, init_shared, shared,
     shared_stats, shutdown_shared,
 };
+#[cfg(feature = "blocking")]
+pub use shared::{init_shared_blocking, shared_blocking};
 pub use stack::{
     AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, ConnectionEvents, Core,
     DefaultHeaders, DefaultHeadersLayer, Fixed, HostBreaker, HostContext, HostLayer, HostLimit,
