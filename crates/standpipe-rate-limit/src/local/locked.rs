@@ -21,9 +21,13 @@ pub(super) struct Locked<'a> {
     /// A waker to be dropped after the lock: with it may go the last of a task, and that task's own
     /// place in this line.
     pub(super) stale: Option<Waker>,
-    /// The turn of the head of the line, where the line was served and has not changed since.
-    pub(super) served: Option<Option<u64>>,
+    /// The turn of the head of the line, or [`NOBODY`], where the line was served and has not
+    /// changed since.
+    pub(super) served: Option<u64>,
 }
+
+/// The turn of the head of an empty line.
+const NOBODY: u64 = u64::MAX;
 
 impl Locked<'_> {
     pub(super) fn join(&mut self, cost: u32, give_up: u64) -> Joined {
@@ -46,7 +50,7 @@ impl Locked<'_> {
         }
         self.line.entered = end;
         // One more at the end changes nothing before it.
-        self.served = Some(head.or(Some(due)));
+        self.served = Some(if head == NOBODY { due } else { head });
         Joined::Waiting(self.line.queue.push(waiter), wait)
     }
 
@@ -148,12 +152,12 @@ impl Locked<'_> {
     }
 
     /// Gives their turn to all at the head of the line for whom it has come; the turn of who is its
-    /// head then.
-    fn serve(&mut self) -> Option<u64> {
+    /// head then, or [`NOBODY`].
+    fn serve(&mut self) -> u64 {
         while let Some(own) = self.line.queue.front().map(|head| head.own) {
             let due = self.due(own, own);
             if due > self.now {
-                return Some(due);
+                return due;
             }
             self.charge(own);
             if let Some((_, head)) = self.line.queue.detach_front() {
@@ -161,7 +165,7 @@ impl Locked<'_> {
                 self.wake.extend(head.waker.take());
             }
         }
-        None
+        NOBODY
     }
 
     /// The instant at which one that costs `own` has its turn, when `ahead` is what it and those
@@ -268,9 +272,8 @@ impl Locked<'_> {
 
     /// Wakes the head of the line if its timer rings too late for its turn: some before it have
     /// left, or units were given back.
-    fn tell_head(&mut self, due: Option<u64>) {
-        if let Some(due) = due
-            && let Some((_, head)) = self.line.queue.front_mut()
+    fn tell_head(&mut self, due: u64) {
+        if let Some((_, head)) = self.line.queue.front_mut()
             && due < head.rings_at
         {
             head.rings_at = due;

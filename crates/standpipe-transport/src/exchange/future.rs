@@ -33,10 +33,6 @@ pub(super) type Clock = Option<Pin<Box<Sleep>>>;
 /// The stages of ARCHITECTURE.md's table that last: "selected" and "returned unsent" are passed
 /// within one poll.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is what nearly every request is in"
-)]
 enum Stage {
     Acquiring(Box<Acquiring>),
     Accepted(Accepted),
