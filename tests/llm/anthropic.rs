@@ -81,7 +81,7 @@ impl Shape for Anthropic {
             "rate_limit_error",
             "This request would exceed your rate limit",
         );
-        Reply::json(429, &body).header("retry-after", after.as_secs_f64().ceil())
+        Reply::json(429, &body).header("retry-after", after.as_secs_f64().ceil() as u64)
     }
 
     fn overloaded(&self) -> Reply {

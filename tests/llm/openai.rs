@@ -18,17 +18,17 @@ fn data(data: &Value) -> String {
     format!("data: {data}\n\n")
 }
 
-fn chunk(choices: Value, usage: Value) -> String {
+fn chunk(choices: &Value, usage: &Value) -> String {
     data(&json!({
         "id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "gpt",
         "choices": choices, "usage": usage,
     }))
 }
 
-fn delta(delta: Value, finish: Value) -> String {
+fn delta(delta: &Value, finish: Option<&str>) -> String {
     chunk(
-        json!([{ "index": 0, "delta": delta, "finish_reason": finish }]),
-        Value::Null,
+        &json!([{ "index": 0, "delta": delta, "finish_reason": finish }]),
+        &Value::Null,
     )
 }
 
@@ -100,8 +100,8 @@ impl Shape for OpenAi {
     fn too_fast(&self, after: Duration) -> Reply {
         let body = error("requests", "rate_limit_exceeded", "Rate limit reached");
         Reply::json(429, &body)
-            .header("retry-after-ms", after.as_millis())
-            .header("retry-after", after.as_secs_f64().ceil())
+            .header("retry-after-ms", after.as_millis() as u64)
+            .header("retry-after", after.as_secs_f64().ceil() as u64)
     }
 
     fn overloaded(&self) -> Reply {
@@ -111,9 +111,9 @@ impl Shape for OpenAi {
 
     fn stream(&self, fault: Fault) -> Vec<Piece> {
         let role = json!({ "role": "assistant", "content": "" });
-        let mut pieces = vec![Piece::Say(delta(role, Value::Null))];
+        let mut pieces = vec![Piece::Say(delta(&role, None))];
         let (said, complete) = tokens(fault, None, |token| {
-            delta(json!({ "content": token }), Value::Null)
+            delta(&json!({ "content": token }), None)
         });
         pieces.extend(said);
         if complete {
@@ -121,8 +121,8 @@ impl Shape for OpenAi {
                 "prompt_tokens": INPUT_TOKENS, "completion_tokens": OUTPUT_TOKENS,
                 "total_tokens": INPUT_TOKENS + OUTPUT_TOKENS,
             });
-            pieces.push(Piece::Say(delta(json!({}), "stop".into())));
-            pieces.push(Piece::Say(chunk(json!([]), usage) + "data: [DONE]\n\n"));
+            pieces.push(Piece::Say(delta(&json!({}), Some("stop"))));
+            pieces.push(Piece::Say(chunk(&json!([]), &usage) + "data: [DONE]\n\n"));
         } else if matches!(fault, Fault::InMidStream) {
             let failed = error("server_error", "server_error", "The server had an error");
             pieces.push(Piece::Say(data(&failed)));

@@ -201,7 +201,7 @@ impl Reply {
         }
     }
 
-    pub(crate) fn header(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: u64) -> Self {
         self.headers.push((name, value.to_string()));
         self
     }
