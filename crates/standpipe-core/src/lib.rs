@@ -19,7 +19,7 @@ mod resend;
 #[doc(hidden)]
 pub mod sync;
 
-pub use body::{Body, Replay, ReplayBody, Unread};
+pub use body::{Body, Replay, ReplayBody, ReplayMemory, Unread};
 pub use classify::{Classify, HttpClassifier, Outcome};
 pub use closing::{Closed, Closing};
 pub use connection::{ConnectionFacts, ConnectionInfo};

@@ -106,6 +106,12 @@ impl TransportBuilder {
         body_throughput: Option<MinThroughput> => timeouts.body_throughput;
         /// [`PhaseTimeouts::write_idle`].
         write_idle_timeout: Option<Duration> => timeouts.write_idle;
+        /// [`TcpConfig::keepalive`].
+        tcp_keepalive: Option<Duration> => tcp.keepalive;
+        /// [`TcpConfig::keepalive_interval`].
+        tcp_keepalive_interval: Option<Duration> => tcp.keepalive_interval;
+        /// [`TcpConfig::keepalive_retries`].
+        tcp_keepalive_retries: Option<u32> => tcp.keepalive_retries;
         /// [`TcpConfig::local_address`].
         local_address: Option<IpAddr> => tcp.local_address;
     }

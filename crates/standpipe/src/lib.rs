@@ -9,6 +9,7 @@ mod cookies;
 mod decompress;
 mod host_client;
 mod pool;
+pub mod providers;
 mod redirect;
 mod request;
 mod response;
@@ -18,6 +19,8 @@ mod stack;
 mod stream;
 
 pub use builder::PoolBuilder;
+#[cfg(feature = "serde")]
+pub use config::ConfigFile;
 pub use config::{HostConfig, PoolConfig, Setting};
 #[cfg(feature = "cookies")]
 pub use cookies::{CookieJar, CookieLayer, Cookies, CookiesFuture};
@@ -52,7 +55,7 @@ pub use standpipe_circuit_breaker::{
 };
 pub use standpipe_core::{
     Body, BoxError, ConnectionFacts, ConnectionInfo, Deadline, Error, ErrorKind, Origin, Phase,
-    RequestSent, ResendCount, RetryInfo,
+    ReplayMemory, RequestSent, ResendCount, RetryInfo,
 };
 pub use standpipe_metrics::{HostMetrics, PoolMetrics, Recorder};
 pub use standpipe_rate_limit::{
@@ -60,8 +63,8 @@ pub use standpipe_rate_limit::{
     Settle, Store,
 };
 pub use standpipe_retry::{
-    BudgetPolicy, ExponentialBackoff, GiveUpEvent, GiveUpReason, Jitter, Methods, RetryEvent,
-    RetryPolicy, TooLong,
+    BudgetPolicy, ExponentialBackoff, GiveUpEvent, GiveUpReason, Jitter, Methods, Peeked,
+    RetryEvent, RetryPolicy, TooLong, Verdict,
 };
 pub use standpipe_timeout::RequestTimeout;
 pub use standpipe_transport::{

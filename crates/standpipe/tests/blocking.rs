@@ -127,6 +127,9 @@ fn the_calls_are_those_of_the_async_pool() {
     assert_eq!(missing.bytes().unwrap(), "none");
     let wrong = pool.get("no url").send().unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::InvalidRequest);
+    let client = pool.get_ref().host_client(at("/v1/")).unwrap();
+    let text = pool.blocking(client.get("models")).send().unwrap().text();
+    assert_line(&text.unwrap(), "GET /v1/models");
     let request = pool.put(URL).body("text").build().unwrap();
     let text = pool.execute(request).unwrap().text().unwrap();
     assert_line(&text, "PUT /");

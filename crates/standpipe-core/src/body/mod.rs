@@ -4,6 +4,7 @@ mod kept;
 #[cfg(test)]
 mod kept_tests;
 mod kind;
+mod memory;
 mod reader;
 mod replay;
 mod replay_body;
@@ -23,6 +24,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 
 use kind::{BoxBody, Kind, Prefixed, StreamBody};
+pub use memory::ReplayMemory;
 use reader::ReaderBody;
 pub use replay::Replay;
 pub use replay_body::ReplayBody;

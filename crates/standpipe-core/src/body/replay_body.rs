@@ -15,7 +15,8 @@ use crate::{BoxError, Error};
 /// beginning and then goes on with the body itself, so that an answer which came before the body had
 /// ended loses nothing. Over the cap nothing is kept any more and the attempt goes on; the copy
 /// [is no longer whole](Replay::is_whole). A body that says beforehand that it is longer than the cap
-/// is not kept at all, and nothing is kept once there is no copy left that could use it.
+/// is not kept at all, and nothing is kept once there is no copy left that could use it. All of a process
+/// keep no more together than its [`ReplayMemory`](crate::ReplayMemory) has room for.
 ///
 /// Pieces under 4 KiB are copied together, larger ones are shared. The pieces of a copy are therefore
 /// not those of the original; the bytes are. Its length hint is the original's.

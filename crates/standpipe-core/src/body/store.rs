@@ -1,6 +1,8 @@
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 
+use super::memory::Reserved;
+
 /// Pieces from this size on are kept as they are; smaller ones are copied together, so that a body
 /// of many small pieces takes no more memory than its bytes.
 const KEPT_WHOLE: usize = 4096;
@@ -12,13 +14,17 @@ pub(super) struct Store {
     tail: BytesMut,
     length: usize,
     trailers: Option<HeaderMap>,
+    reserved: Reserved,
 }
 
 impl Store {
-    /// Adds `bytes`, unless that would be more than `cap` in all. Whether it did.
+    /// Adds `bytes`, unless that would be more than `cap` in all, or than the process may keep. Whether it
+    /// did.
     pub(super) fn push(&mut self, bytes: &Bytes, cap: usize) -> bool {
         match self.length.checked_add(bytes.len()) {
-            Some(length) if length <= cap => self.length = length,
+            Some(length) if length <= cap && self.reserved.grow(bytes.len()) => {
+                self.length = length;
+            }
             _ => return false,
         }
         if bytes.len() < KEPT_WHOLE {
@@ -62,6 +68,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body::memory::ReplayMemory;
 
     #[test]
     fn small_pieces_are_copied_together_and_large_ones_are_not_copied() {
@@ -84,5 +91,21 @@ mod tests {
         assert!(store.push(&Bytes::from_static(b"1234"), 5));
         assert!(!store.push(&Bytes::from_static(b"56"), 5));
         assert!(store.push(&Bytes::from_static(b"5"), 5));
+    }
+
+    #[test]
+    fn what_the_process_has_no_room_for_is_not_taken() {
+        static MEMORY: ReplayMemory = ReplayMemory::new(5);
+        let store = || Store {
+            reserved: Reserved::in_memory(&MEMORY),
+            ..Store::default()
+        };
+        let (mut one, mut two) = (store(), store());
+        assert!(one.push(&Bytes::from_static(b"123"), 10));
+        assert!(!two.push(&Bytes::from_static(b"456"), 10));
+        assert!(two.push(&Bytes::from_static(b"45"), 10));
+        drop(one);
+        assert_eq!(MEMORY.used(), 2);
+        assert!(two.push(&Bytes::from_static(b"678"), 10));
     }
 }

@@ -4,8 +4,9 @@
 use std::fs::File;
 use std::future::Future;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use standpipe_core::sync::Mutex;
 use standpipe_core::{ConnectionFacts, Error, Origin};
 use standpipe_test::Server;
 use standpipe_transport::{CloseReason, PoolEvents, Transport};
@@ -100,12 +101,12 @@ struct Peak {
 impl PoolEvents for Peak {
     fn created(&self, _: &Origin, _: &ConnectionFacts) {
         // One at a time, for to look takes a descriptor.
-        let mut most = self.most.lock().unwrap();
+        let mut most = self.most.lock();
         *most = open().map_or(usize::MAX, |open| open.max(*most));
     }
 
     fn dial_failed(&self, _: &Origin, error: &Error) {
-        self.failed.lock().unwrap().push(error.to_string());
+        self.failed.lock().push(error.to_string());
     }
 }
 
@@ -145,8 +146,8 @@ fn no_more_descriptors_are_open_than_connections_are_allowed() {
                 }
             }
         }
-        assert_eq!(*peak.failed.lock().unwrap(), Vec::<String>::new());
-        let most = *peak.most.lock().unwrap();
+        assert_eq!(*peak.failed.lock(), Vec::<String>::new());
+        let most = *peak.most.lock();
         assert!(
             most <= before + others + LIMIT,
             "{most} of {before} and {others}"

@@ -93,7 +93,7 @@ impl Pool {
 
     /// Begins a request of any method.
     pub fn request(&self, method: Method, url: impl IntoUri) -> RequestBuilder {
-        self.on_this(self.pool.request(method, url))
+        self.blocking(self.pool.request(method, url))
     }
 
     /// As [`Pool::request_from`](crate::Pool::request_from).
@@ -102,7 +102,21 @@ impl Pool {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.on_this(self.pool.request_from(request))
+        self.blocking(self.pool.request_from(request))
+    }
+
+    /// Goes on with a request that was begun by async means, such as a
+    /// [`HostClient`](crate::HostClient). It is sent by the pool that it was begun with.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), standpipe::Error> {
+    /// let pool = standpipe::blocking::Pool::new()?;
+    /// let client = pool.get_ref().host_client("https://api.example.com/v1/")?;
+    /// let models = pool.blocking(client.get("models")).send()?.text()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn blocking(&self, request: crate::RequestBuilder) -> RequestBuilder {
+        RequestBuilder::new(request, Arc::clone(&self.runtime))
     }
 
     /// Sends a request that was made elsewhere, as it is.
@@ -138,10 +152,6 @@ impl Pool {
     /// Whether the pool was shut down.
     pub fn is_closed(&self) -> bool {
         self.pool.is_closed()
-    }
-
-    fn on_this(&self, request: crate::RequestBuilder) -> RequestBuilder {
-        RequestBuilder::new(request, Arc::clone(&self.runtime))
     }
 }
 

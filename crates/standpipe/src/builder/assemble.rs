@@ -17,7 +17,7 @@ use super::recorder::SharedRecorder;
 use crate::config::HostPattern;
 use crate::pool::{self, Pool};
 use crate::stack::{
-    Bottom, ConnectionEvents, Core, HostSettings, HostTable, HostTotals, IntoBottom, Known,
+    Bottom, ConnectionEvents, Core, Hooks, HostSettings, HostTable, HostTotals, IntoBottom, Known,
     MakeHostStack, NewHostStack, PerHost, StackBody,
 };
 use crate::{HostConfig, PoolConfig};
@@ -75,12 +75,11 @@ where
             .then(|| ConnectionEvents::new(registry.clone(), recorded));
         let bottom = self.bottom.into_bottom(&config, events)?;
         let transport = bottom.transport().cloned();
-        let settings = Arc::new(HostSettings::new(
-            table,
-            self.settings.hooks,
-            registry.clone(),
-            &config,
-        ));
+        let hooks = Hooks {
+            provider_errors: config.provider_errors,
+            ..self.settings.hooks
+        };
+        let settings = Arc::new(HostSettings::new(table, hooks, registry.clone(), &config));
         let handed_down = T::Bottom::HOLDS_TO_DEADLINES && self.host_stack.holds_to_deadlines();
         let make = MakeHostStack::new(self.host_stack, bottom, Arc::clone(&settings));
         let hosts = router(&config).build_with(make.clone());
@@ -91,7 +90,14 @@ where
             true => total.handed_down_to_head(),
             false => total,
         };
-        let redirected = config.redirect_layer()?.layer(hosts.clone());
+        let hop = hosts.clone();
+        #[cfg(feature = "cookies")]
+        let hop = match self.settings.cookies {
+            Some(jar) => crate::CookieLayer::new(jar),
+            None => crate::CookieLayer::off(),
+        }
+        .layer(hop);
+        let redirected = config.redirect_layer()?.layer(hop);
         let timed = HostTotals::new(total.layer(redirected), Arc::clone(&settings));
         let metrics = MetricsLayer::new(registry.clone()).enabled(config.metrics);
         let stack = self.outer.layer(metrics.layer(timed));
@@ -159,6 +165,10 @@ fn retry_policy(config: &PoolConfig) -> RetryPolicy {
     RetryPolicy::new()
         .max_retries(config.max_retries)
         .backoff(backoff)
+        .statuses(config.retry_statuses.iter().copied())
+        .max_retry_after(config.max_retry_after)
+        .budget(config.retry_budget)
+        .replay_cap(config.replay_cap)
 }
 
 /// What holds for hosts without settings of their own, and for those that have some.

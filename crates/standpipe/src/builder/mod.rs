@@ -12,7 +12,7 @@ use standpipe_circuit_breaker::{CircuitBreakerConfig, Transition};
 use standpipe_core::{Body, BoxError, Origin};
 use standpipe_metrics::Recorder;
 use standpipe_rate_limit::{RateLimitConfig, Store};
-use standpipe_retry::{GiveUpEvent, RetryEvent, RetryPolicy};
+use standpipe_retry::{BudgetPolicy, GiveUpEvent, Peeked, RetryEvent, RetryPolicy, Verdict};
 use standpipe_transport::{Connector, Protocol, Proxy, TlsConfig, TransportBuilder};
 use tower_layer::Identity;
 
@@ -62,6 +62,8 @@ struct Settings {
     retry: Option<RetryPolicy>,
     hooks: Hooks,
     recorder: Option<SharedRecorder>,
+    #[cfg(feature = "cookies")]
+    cookies: Option<crate::CookieJar>,
 }
 
 impl Default for PoolBuilder {
@@ -101,6 +103,9 @@ impl<O, H, T> PoolBuilder<O, H, T> {
         response_header_timeout: Option<Duration>,
         body_idle_timeout: Option<Duration>,
         write_idle_timeout: Option<Duration>,
+        tcp_keepalive: Option<Duration>,
+        tcp_keepalive_interval: Option<Duration>,
+        tcp_keepalive_retries: Option<u32>,
         attempt_timeout: Option<Duration>,
         request_timeout: Option<Duration>,
         max_retries: u32,
@@ -108,6 +113,11 @@ impl<O, H, T> PoolBuilder<O, H, T> {
         max_retry_delay: Duration,
         retry_multiplier: f64,
         retry_jitter: f64,
+        retry_statuses: Vec<u16>,
+        max_retry_after: Duration,
+        retry_budget: Option<BudgetPolicy>,
+        replay_cap: usize,
+        provider_errors: bool,
         max_redirects: Option<u32>,
         secret_headers: Vec<String>,
         decompress: bool,
@@ -146,7 +156,8 @@ impl<O, H, T> PoolBuilder<O, H, T> {
     }
 
     /// Sets what is retried, how often and when, in place of the config's settings of retries: its
-    /// `max_retries`, the delays, the multiplier and the jitter then have no effect.
+    /// `max_retries`, the delays, the multiplier, the jitter, the statuses, the longest `Retry-After`, the
+    /// budget and the replay cap then have no effect.
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.settings.retry = Some(policy);
@@ -180,6 +191,34 @@ impl<O, H, T> PoolBuilder<O, H, T> {
     #[must_use]
     pub fn on_give_up(mut self, hook: impl Fn(&GiveUpEvent<'_>) + Send + Sync + 'static) -> Self {
         self.settings.hooks.on_give_up = Some(Arc::new(hook));
+        self
+    }
+
+    /// Asks `classify` about the answers of status 4xx that would be tried again, and takes those as final
+    /// of which it says so; it is shown the beginning of the body, which the caller gets as a whole. With
+    /// [`provider_errors`](PoolConfig::provider_errors) each of both may say so.
+    ///
+    /// ```
+    /// use standpipe::{Pool, Verdict};
+    ///
+    /// let builder = Pool::builder().classify_errors(|answer| {
+    ///     match answer.body.starts_with(b"quota exhausted") {
+    ///         true => Verdict::Final,
+    ///         false => Verdict::Retry,
+    ///     }
+    /// });
+    /// # drop(builder);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// A panic of the function goes through the request's future.
+    #[must_use]
+    pub fn classify_errors(
+        mut self,
+        classify: impl Fn(&Peeked<'_>) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.hooks.classify = Some(Arc::new(classify));
         self
     }
 
@@ -303,6 +342,15 @@ impl<O, H, T> PoolBuilder<O, H, T> {
         hook: impl Fn(&Origin, &RateLimitEvent) + Send + Sync + 'static,
     ) -> Self {
         self.settings.hooks.on_rate_limit = Some(Arc::new(hook));
+        self
+    }
+
+    /// Sends the cookies of `jar` and keeps there those that answers set, on each hop of a redirect.
+    /// Without a jar none are.
+    #[cfg(feature = "cookies")]
+    #[must_use]
+    pub fn cookies(mut self, jar: crate::CookieJar) -> Self {
+        self.settings.cookies = Some(jar);
         self
     }
 

@@ -18,6 +18,8 @@ impl PoolConfig {
             ("response_header_timeout", self.response_header_timeout),
             ("body_idle_timeout", self.body_idle_timeout),
             ("write_idle_timeout", self.write_idle_timeout),
+            ("tcp_keepalive", self.tcp_keepalive),
+            ("tcp_keepalive_interval", self.tcp_keepalive_interval),
             ("attempt_timeout", self.attempt_timeout),
             ("request_timeout", self.request_timeout),
             ("host_idle_timeout", self.host_idle_timeout),
@@ -56,6 +58,17 @@ impl PoolConfig {
                 multiplier,
                 "at least 1 and finite",
             ));
+        }
+        let no_failure = |status: &&u16| !(400..600).contains(*status);
+        if let Some(status) = self.retry_statuses.iter().find(no_failure) {
+            return Err(refused(
+                "a status of retry_statuses",
+                status,
+                "from 400 to 599",
+            ));
+        }
+        if self.tcp_keepalive_retries == Some(0) {
+            return Err(refused("tcp_keepalive_retries", 0, "at least 1"));
         }
         if self.initial_retry_delay > self.max_retry_delay {
             let allowed = format!(

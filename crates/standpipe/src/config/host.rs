@@ -10,6 +10,10 @@ use super::Setting;
 /// Settings of one host, on top of the pool's. It is plain data: a literal with
 /// `..HostConfig::default()` does as well as the setters.
 ///
+/// With the feature `serde` it is data as [`PoolConfig`](crate::PoolConfig) is: of a
+/// [`Setting`](crate::Setting), `"none"` is off, and one that is missing is inherited. Default headers are
+/// written with their values, which may be secrets.
+///
 /// ```
 /// use standpipe::{HostConfig, Pool};
 /// use std::time::Duration;

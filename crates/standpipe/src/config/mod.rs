@@ -1,6 +1,8 @@
 //! Settings as plain data.
 
 pub(crate) mod check;
+#[cfg(feature = "serde")]
+mod data;
 mod host;
 mod layers;
 mod pattern;
@@ -11,16 +13,24 @@ use std::time::Duration;
 
 use standpipe_circuit_breaker::CircuitBreakerConfig;
 use standpipe_rate_limit::RateLimitConfig;
+use standpipe_retry::BudgetPolicy;
 use standpipe_transport::Protocol;
 
+#[cfg(feature = "serde")]
+pub use data::ConfigFile;
 pub use host::HostConfig;
 pub(crate) use pattern::HostPattern;
 pub use setting::Setting;
 
 /// The settings of a [`Pool`](crate::Pool). Each field has its default at its documentation;
-/// [`shared`](PoolConfig::shared) is another preset.
+/// [`shared`](PoolConfig::shared) and [`llm`](PoolConfig::llm) are other presets.
 ///
 /// An `Option` of `None` sets no bound.
+///
+/// With the feature `serde` it is read from and written to data, such as TOML and JSON, and
+/// [read from the environment](PoolConfig::from_env). A duration is text with its unit, `"1m30s"`; `None`
+/// is `"none"`; a field that is missing has its default, and one that is none is an error, as is a wrong
+/// value, which name it. [`ConfigFile`](crate::ConfigFile) holds settings of hosts too.
 ///
 /// ```
 /// use standpipe::{Pool, PoolConfig};
@@ -60,6 +70,13 @@ pub struct PoolConfig {
     pub body_idle_timeout: Option<Duration>,
     /// The longest time that the server may take no bytes of a request. Default: no limit.
     pub write_idle_timeout: Option<Duration>,
+    /// The idle time after which TCP probes the peer; `None` never. Default 60 s. This and the next two
+    /// are the default connector's: with another they have no effect.
+    pub tcp_keepalive: Option<Duration>,
+    /// The time between two probes. Default: the system's.
+    pub tcp_keepalive_interval: Option<Duration>,
+    /// How many probes may go unanswered. Default: the system's.
+    pub tcp_keepalive_retries: Option<u32>,
     /// How long one attempt may take up to its response head, its wait for a connection included.
     /// Default: no limit of its own.
     pub attempt_timeout: Option<Duration>,
@@ -75,6 +92,20 @@ pub struct PoolConfig {
     pub retry_multiplier: f64,
     /// The share of a wait that is drawn at random on top of it, from 0 to 1. Default 0.1.
     pub retry_jitter: f64,
+    /// The statuses of answers that are tried again, from 400 to 599. Default 429, 502, 503 and 504.
+    pub retry_statuses: Vec<u16>,
+    /// The longest wait that a server may ask for; with a longer one its answer is the caller's at once.
+    /// Default 2 min.
+    pub max_retry_after: Duration,
+    /// How many retries the requests to an origin may have together; `None` for any number. Default: 20 %
+    /// of the requests, and 10 per second.
+    pub retry_budget: Option<BudgetPolicy>,
+    /// How many bytes of a streamed request body are kept to be sent again, within what
+    /// [`ReplayMemory`](crate::ReplayMemory) has room for. Default 64 KiB.
+    pub replay_cap: usize,
+    /// Whether the errors of known APIs that no retry helps against, such as an account without money,
+    /// are told from those that pass; see [`providers`](crate::providers). Default false.
+    pub provider_errors: bool,
     /// The circuit breaker that each origin has one of; `None` for none. Default: opens after 5
     /// failures in a row, for 30 s, and then lets one request through to try. Where its
     /// `probe_timeout` is shorter than an attempt may take, it is made longer than that.

@@ -31,7 +31,11 @@ impl HostPattern {
             Some(_) => return Err(no_host(text)),
             None => (None, text),
         };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        // As at the end of a URL.
+        let rest = match https {
+            Some(_) => rest.strip_suffix('/').unwrap_or(rest),
+            None => rest,
+        };
         let (name, port) = match rest.rsplit_once(':') {
             // Within brackets a colon is part of an IPv6 address.
             Some((name, port)) if !port.ends_with(']') => {
@@ -43,9 +47,10 @@ impl HostPattern {
         if port == Some(0) {
             return Err(no_host(text));
         }
+        let named = |name: &str| host_name(name).map_err(|_| no_host(text));
         let host = match name.strip_prefix("*.") {
-            Some(parent) => Host::Under(format!(".{}", host_name(parent)?)),
-            None => Host::Exact(host_name(name)?),
+            Some(parent) => Host::Under(format!(".{}", named(parent)?)),
+            None => Host::Exact(named(name)?),
         };
         // A scheme without a port means the port of that scheme, as in a URL.
         let port = port.or(https.map(|https| if https { 443 } else { 80 }));

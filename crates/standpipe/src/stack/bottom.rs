@@ -73,6 +73,9 @@ impl IntoBottom for TransportBuilder {
             .response_head_timeout(config.response_header_timeout)
             .body_idle_timeout(config.body_idle_timeout)
             .write_idle_timeout(config.write_idle_timeout)
+            .tcp_keepalive(config.tcp_keepalive)
+            .tcp_keepalive_interval(config.tcp_keepalive_interval)
+            .tcp_keepalive_retries(config.tcp_keepalive_retries)
             .protocol(config.protocol)
             .build()
     }

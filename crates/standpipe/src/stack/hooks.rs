@@ -10,10 +10,13 @@ use standpipe_circuit_breaker::{Handle, State, Transition};
 use standpipe_core::{Body, BoxError, Origin};
 use standpipe_metrics::{BreakerState, HostRecorder};
 use standpipe_rate_limit::{HttpCost, RateLimitBuilder, Store};
-use standpipe_retry::{GiveUpEvent, RetryEvent, RetryLayer};
+use standpipe_retry::{GiveUpEvent, Peek, Peeked, RetryEvent, RetryLayer, Verdict};
+
+use crate::providers;
 
 type OnRetry = dyn Fn(&RetryEvent<'_>) + Send + Sync;
 type OnGiveUp = dyn Fn(&GiveUpEvent<'_>) + Send + Sync;
+type Classify = dyn Fn(&Peeked<'_>) -> Verdict + Send + Sync;
 type BeforeAttempt = dyn Fn(&mut Parts, u32) -> Result<(), BoxError> + Send + Sync;
 type MakeKey = dyn Fn() -> HeaderValue + Send + Sync;
 type OnTransition = dyn Fn(&Origin, &Transition) + Send + Sync;
@@ -40,6 +43,9 @@ pub enum RateLimitEvent {
 pub(crate) struct Hooks {
     pub(crate) on_retry: Option<Arc<OnRetry>>,
     pub(crate) on_give_up: Option<Arc<OnGiveUp>>,
+    pub(crate) classify: Option<Arc<Classify>>,
+    /// Whether what is known of APIs' errors is asked too.
+    pub(crate) provider_errors: bool,
     pub(crate) before_attempt: Option<Arc<BeforeAttempt>>,
     pub(crate) idempotency_key: Option<Arc<MakeKey>>,
     pub(crate) on_circuit_transition: Option<Arc<OnTransition>>,
@@ -88,6 +94,19 @@ impl Hooks {
             layer = layer.idempotency_key(move || make());
         }
         layer
+    }
+
+    /// What looks into the answers that would be tried again.
+    pub(super) fn peek(&self) -> Peek {
+        match (self.classify.clone(), self.provider_errors) {
+            (None, false) => Peek::default(),
+            (None, true) => Peek::new(providers::classify),
+            (Some(own), false) => Peek::new(move |answer| own(answer)),
+            (Some(own), true) => Peek::new(move |answer| match own(answer) {
+                Verdict::Final => Verdict::Final,
+                Verdict::Retry => providers::classify(answer),
+            }),
+        }
     }
 
     /// The same for the circuit of a host.
@@ -191,6 +210,8 @@ impl fmt::Debug for Hooks {
         f.debug_struct("Hooks")
             .field("on_retry", &self.on_retry.is_some())
             .field("on_give_up", &self.on_give_up.is_some())
+            .field("classify", &self.classify.is_some())
+            .field("provider_errors", &self.provider_errors)
             .field("before_attempt", &self.before_attempt.is_some())
             .field("idempotency_key", &self.idempotency_key.is_some())
             .field(

@@ -49,8 +49,16 @@ use tower_layer::Identity;
 
 use crate::redirect::Redirect;
 
+/// The hosts behind the cookies that each hop sends and keeps.
+#[cfg(feature = "cookies")]
+pub type Hop<H, T> = crate::Cookies<Hosts<H, T>>;
+
+/// The hosts that each hop goes to.
+#[cfg(not(feature = "cookies"))]
+pub type Hop<H, T> = Hosts<H, T>;
+
 /// What a pool's layers stand around: all of the stack, but for the layers put around the whole.
-pub type Core<H = HostStack, T = Transport> = Metrics<HostTotals<Timeout<Redirect<Hosts<H, T>>>>>;
+pub type Core<H = HostStack, T = Transport> = Metrics<HostTotals<Timeout<Redirect<Hop<H, T>>>>>;
 
 /// The whole stack as it is by default, typed and without a box; see
 /// [`PoolBuilder::build_service`](crate::PoolBuilder::build_service).

@@ -13,7 +13,7 @@ impl<S> HostLayer<S> for HostRetry {
 
     fn layer_host(&self, host: &mut HostContext<'_>, inner: S) -> Self::Service {
         let layer = RetryLayer::new(host.settings.retry.clone())
-            .peek(Peek::default())
+            .peek(host.hooks.peek())
             .closing(host.closing.clone());
         let mut layer = host.hooks.watch_retry(layer, host.recorder);
         if let Some(before) = host.before.and_then(|parts| parts.retry.as_ref()) {

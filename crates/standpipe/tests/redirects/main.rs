@@ -1,5 +1,7 @@
 //! Redirects: the layer over a router, and as a pool follows them.
 
+#[cfg(feature = "cookies")]
+mod cookies;
 mod layer;
 mod pool;
 
