@@ -84,6 +84,15 @@ impl Shape for Anthropic {
         Reply::json(429, &body).header("retry-after", after.as_secs_f64().ceil() as u64)
     }
 
+    fn no_money(&self) -> Reply {
+        let mut body = error(
+            "rate_limit_error",
+            "Your organization has reached its spend limit",
+        );
+        body["error"]["details"] = json!({ "error_code": "enforced_spend_limit_reached" });
+        Reply::json(429, &body)
+    }
+
     fn overloaded(&self) -> Reply {
         Reply::json(529, &error("overloaded_error", "Overloaded"))
     }

@@ -1,13 +1,7 @@
 //! The code that a user writes: one pool for both APIs, and one conversation.
 
-use std::time::Duration;
-
-use serde_json::Value;
-use standpipe::sse::Event;
-use standpipe::{
-    Error, ExponentialBackoff, Pool, PoolBuilder, PoolConfig, RetryInfo, RetryPolicy, Settle,
-    TlsConfig,
-};
+use standpipe::providers::token_usage;
+use standpipe::{Error, Pool, PoolBuilder, PoolConfig, RetryInfo, Settle, TlsConfig};
 use standpipe_test::Ca;
 use standpipe_test::memory::Network;
 
@@ -59,18 +53,7 @@ impl World {
 }
 
 pub(crate) fn settings() -> PoolBuilder {
-    let config = PoolConfig {
-        response_header_timeout: Some(Duration::from_secs(120)),
-        body_idle_timeout: Some(Duration::from_secs(180)),
-        request_timeout: Some(Duration::from_secs(600)),
-        ..PoolConfig::default()
-    };
-    let retry = RetryPolicy::new()
-        .max_retries(2)
-        .max_retry_after(Duration::from_secs(60))
-        .statuses([408, 429, 500, 502, 503, 504, 529])
-        .backoff(ExponentialBackoff::new(Duration::from_millis(500)).max(Duration::from_secs(8)));
-    Pool::builder().config(config).retry_policy(retry)
+    Pool::builder().config(PoolConfig::llm())
 }
 
 /// What came of a conversation.
@@ -117,11 +100,12 @@ pub(crate) async fn read(response: standpipe::Response, shape: Of) -> Result<Ans
     while let Some(event) = events.next().await {
         let event = event?;
         text.extend(shape.text_of(&event));
-        let used = usage(&event);
-        (input, output) = (input.max(used.0), output.max(used.1));
+        if let Some(used) = token_usage(event.data().as_bytes()) {
+            (input, output) = (input.max(used.input), output.max(used.output));
+        }
         names.push(event.name().to_owned());
     }
-    let tokens = u32::try_from(input + output).expect("a count of tokens");
+    let tokens = input + output;
     if let Some(settle) = settle {
         settle.settle(tokens);
     }
@@ -131,23 +115,4 @@ pub(crate) async fn read(response: standpipe::Response, shape: Of) -> Result<Ans
         names,
         retries,
     })
-}
-
-/// The tokens of the request and of the answer that an event tells of.
-fn usage(event: &Event) -> (u64, u64) {
-    let data: Value = event.json().unwrap_or_default();
-    let usage = match &data["message"]["usage"] {
-        Value::Null => &data["usage"],
-        usage => usage,
-    };
-    let count = |names: [&str; 2]| {
-        names
-            .iter()
-            .find_map(|name| usage[name].as_u64())
-            .unwrap_or(0)
-    };
-    (
-        count(["input_tokens", "prompt_tokens"]),
-        count(["output_tokens", "completion_tokens"]),
-    )
 }

@@ -104,6 +104,14 @@ impl Shape for OpenAi {
             .header("retry-after", after.as_secs_f64().ceil() as u64)
     }
 
+    fn no_money(&self) -> Reply {
+        let message = "You exceeded your current quota, please check your plan and billing details";
+        Reply::json(
+            429,
+            &error("insufficient_quota", "insufficient_quota", message),
+        )
+    }
+
     fn overloaded(&self) -> Reply {
         let message = "The server is overloaded";
         Reply::json(503, &error("server_error", "server_is_overloaded", message))

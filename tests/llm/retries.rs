@@ -83,6 +83,28 @@ async fn who_is_asked_to_wait_for_over_a_minute_gets_the_answer_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_has_no_money_left_is_told_at_once_with_the_whole_answer() {
+    for (shape, says) in [
+        (ANTHROPIC, "enforced_spend_limit_reached"),
+        (OPENAI, "insufficient_quota"),
+    ] {
+        let world = World::new();
+        let pool = world.pool().build().unwrap();
+        world.api(shape).next([Fault::NoMoney]);
+        let url = format!("https://{}{}", shape.host(), shape.path());
+        let request = pool
+            .post(url)
+            .json(&shape.body("Where does water run?", MAX_TOKENS));
+        let begun = Instant::now();
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 429);
+        assert!(response.text().await.unwrap().contains(says));
+        assert_eq!(begun.elapsed().as_secs(), 0);
+        assert_eq!(world.api(shape).seen().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_overloaded_api_is_asked_twice_again_after_half_a_second_and_a_second() {
     for (shape, status) in [(ANTHROPIC, 529), (OPENAI, 503)] {
         let world = World::new();

@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     None,
     /// 429, and the time after which to come again.
     TooFast(Duration),
+    /// 429 too, but no time helps.
+    NoMoney,
     /// The API has too much to do: a 5xx.
     Overloaded,
     /// The head takes so long.
@@ -258,6 +260,7 @@ fn reply(shape: Of, state: &mut State, asked: &Value) -> (Reply, Duration) {
     let none = Duration::ZERO;
     match fault {
         Fault::TooFast(after) => return (shape.too_fast(after), none),
+        Fault::NoMoney => return (shape.no_money(), none),
         Fault::Overloaded => return (shape.overloaded(), none),
         Fault::None
         | Fault::SlowHead(_)

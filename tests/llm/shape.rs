@@ -26,6 +26,8 @@ pub(crate) trait Shape: Send + Sync {
 
     fn too_fast(&self, after: Duration) -> Reply;
 
+    fn no_money(&self) -> Reply;
+
     fn overloaded(&self) -> Reply;
 
     /// The stream of an answer that says [`TEXT`].
