@@ -42,10 +42,10 @@ pub use shared::{
 pub use shared::{init_shared_blocking, shared_blocking};
 pub use stack::{
     AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, ConnectionEvents, Core,
-    DefaultHeaders, DefaultHeadersLayer, Fixed, HostBreaker, HostContext, HostLayer, HostLimit,
-    HostRetry, HostService, HostStack, HostTotals, Hosts, IntoBottom, MakeHostStack, NewHostStack,
-    NoLayer, Optional, OptionalFuture, PerOrigin, RateLimitEvent, Stack, StackBody, Swapped,
-    SwappedFuture,
+    DefaultHeaders, DefaultHeadersLayer, Fixed, Hop, HostBreaker, HostContext, HostLayer,
+    HostLimit, HostRetry, HostService, HostStack, HostTotals, Hosts, IntoBottom, MakeHostStack,
+    NewHostStack, NoLayer, Optional, OptionalFuture, PerOrigin, RateLimitEvent, Stack, StackBody,
+    Swapped, SwappedFuture,
 };
 pub use stream::{BytesStream, Lines};
 

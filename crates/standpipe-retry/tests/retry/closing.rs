@@ -3,7 +3,8 @@
 use super::*;
 use standpipe_core::{Closing, RetryInfo};
 use standpipe_retry::GiveUpReason;
-use standpipe_test::Gate;
+use standpipe_test::mock::MockBody;
+use standpipe_test::{Gate, MockResponse};
 
 fn layer(closing: &Closing) -> RetryLayer {
     RetryLayer::new(plain()).closing(closing.clone())
@@ -48,12 +49,12 @@ async fn one_that_backs_off_ends_at_once_and_says_how_far_it_came() {
 /// The rest of a failed answer is not read, nor a service waited for.
 #[tokio::test(start_paused = true)]
 async fn one_that_drains_an_answer_ends_at_once() {
-    let slow: Make = Arc::new(|| {
-        let body = futures_util::stream::pending::<Result<Bytes, BoxError>>();
-        let answer = Response::builder().status(503);
-        Ok(answer.body(Body::from_stream(body)).unwrap())
-    });
-    let (answer, at) = closed_after(millis(50), &Script::new([slow])).await;
+    let slow = MockResponse {
+        status: 503,
+        body: MockBody::stream().hang(),
+        ..MockResponse::default()
+    };
+    let (answer, at) = closed_after(millis(50), &Script::new([slow.into()])).await;
     assert_eq!(
         (error(answer).kind(), at),
         (ErrorKind::Shutdown, millis(50))
