@@ -64,19 +64,19 @@ impl App {
 
 type Answer = Result<String, (StatusCode, String)>;
 
-fn bad_gateway(error: standpipe::Error) -> (StatusCode, String) {
-    (StatusCode::BAD_GATEWAY, error.to_string())
+fn answer(asked: Result<String, standpipe::Error>) -> Answer {
+    asked.map_err(|error| (StatusCode::BAD_GATEWAY, error.to_string()))
 }
 
 /// Asks the API once.
 async fn one(State(app): State<App>) -> Answer {
-    app.ask("/one").await.map_err(bad_gateway)
+    answer(app.ask("/one").await)
 }
 
 /// Asks it twice at a time.
 async fn two(State(app): State<App>) -> Answer {
     let (first, second) = tokio::join!(app.ask("/first"), app.ask("/second"));
-    Ok(first.map_err(bad_gateway)? + &second.map_err(bad_gateway)?)
+    Ok(answer(first)? + &answer(second)?)
 }
 
 /// Asks the API again and again from a thread of its own, until the pool is shut down; gives how often it
