@@ -81,6 +81,33 @@ async fn what_prometheus_scrapes_is_what_was_sent() {
         1.0
     );
 
+    // The peer of port 1 refused each of the five dials; the server's connections are all at rest.
+    let in_state = |state: &'static str| {
+        move |sample: &Sample| sample.labels.get("http_connection_state") == Some(state)
+    };
+    assert_eq!(
+        all.value("http_client_open_connections", in_state("active")),
+        0.0
+    );
+    let idle = all.value("http_client_open_connections", in_state("idle"));
+    let closed = all.value("http_client_connections_closed", server);
+    let lived = all.count("http_client_connection_duration", server);
+    assert!(
+        idle >= 1.0 && lived as f64 == closed,
+        "{idle} {closed} {lived}"
+    );
+    // A request that is dropped takes its HTTP/1.1 connection along.
+    let dropped = |sample: &Sample| {
+        server(sample) && sample.labels.get("http_connection_close_reason") == Some("cancelled")
+    };
+    assert_eq!(all.value("http_client_connections_closed", dropped), 50.0);
+    let refused = |sample: &Sample| sample.labels.get("error_type") == Some("connect");
+    assert_eq!(all.value("http_client_connection_failures", refused), 5.0);
+    let waited = all.count("http_client_request_time_in_queue", server);
+    assert!(waited as f64 >= idle, "a dial is waited for");
+    let budget = all.value("http_client_retry_budget", server);
+    assert!((1.0..=110.0).contains(&budget), "{budget}");
+
     // A response came within the second, and no name is one that the crate does not list.
     assert!(all.sum("http_client_request_duration", server) < 60.0);
     for name in all.0.keys() {

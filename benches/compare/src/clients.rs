@@ -2,6 +2,7 @@
 //! by default and drives the load over it.
 
 use std::iter::repeat_n;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::{Request, Uri};
@@ -9,7 +10,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use standpipe::Pool;
+use standpipe::{Pool, RateLimitConfig};
 use standpipe_core::Origin;
 use standpipe_transport::Transport;
 use tokio::net::TcpStream;
@@ -30,6 +31,7 @@ pub async fn run(client: &str, load: &Load) -> Result<Duration, BoxError> {
         "origin-transport" => origin_transport(load).await,
         "pool" => pool(load).await,
         "pool-get" => pool_get(load).await,
+        "pool-shipped" => pool_shipped(load).await,
         _ => Err(format!("no client has the name {client}").into()),
     }
 }
@@ -109,6 +111,12 @@ async fn pool(load: &Load) -> Result<Duration, BoxError> {
         .await
 }
 
+/// The whole stack with its default settings: redirects are followed, and no rate is limited.
+async fn pool_shipped(load: &Load) -> Result<Duration, BoxError> {
+    let pool = Pool::builder().protocol(spoken(load)).build()?;
+    load.drive(repeat_n(pool, load.at_once).map(Tower)).await
+}
+
 /// The whole stack by its request builder.
 async fn pool_get(load: &Load) -> Result<Duration, BoxError> {
     load.drive(repeat_n(new_pool(load)?, load.at_once).map(PoolGet))
@@ -129,8 +137,14 @@ impl Caller for PoolGet {
     }
 }
 
+/// With a limiter that never makes anyone wait, and without redirects.
 fn new_pool(load: &Load) -> Result<Pool, BoxError> {
-    Ok(Pool::builder().protocol(spoken(load)).build()?)
+    let plenty = NonZeroU32::new(1_000_000_000).expect("it is not zero");
+    let builder = Pool::builder()
+        .protocol(spoken(load))
+        .max_redirects(None)
+        .rate_limit(RateLimitConfig::per_second(plenty));
+    Ok(builder.build()?)
 }
 
 fn spoken(load: &Load) -> standpipe_transport::Protocol {

@@ -4,7 +4,7 @@ use standpipe_core::Error;
 use tokio::sync::watch;
 
 use crate::shared::Shared;
-use crate::{CircuitBreakerConfig, Counts, State, Transition};
+use crate::{CircuitBreakerConfig, Counts, LateCall, State, Transition};
 
 /// A circuit's state, to look at and to change by hand.
 ///
@@ -84,6 +84,11 @@ impl Handle {
     /// looks are passed over. The channel closes with the circuit.
     pub fn watch(&self) -> watch::Receiver<State> {
         self.shared.listeners.watch(|| self.state())
+    }
+
+    /// The rest of a call whose head has just come, for whoever may learn later that it failed.
+    pub fn late_call(&self) -> LateCall {
+        LateCall::new(Arc::clone(&self.shared))
     }
 
     /// What the breaker has seen.

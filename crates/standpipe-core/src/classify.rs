@@ -32,7 +32,9 @@ where
 
 /// The judgement that fits most HTTP APIs: 5xx, timeouts and transport errors are failures; 429
 /// and our own refusals (rate limit, full queue, open circuit, shutdown, wrong input, time spent
-/// waiting in our own pool) are ignored; the rest is success.
+/// waiting in our own pool) are ignored, and so is what [calls for a
+/// resend](Error::calls_for_resend): a server that ends its connections in good order, as one that is
+/// restarted does, is not failing, and one that is gone fails the next dial. The rest is success.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HttpClassifier;
 
@@ -52,7 +54,11 @@ impl HttpClassifier {
     /// The judgement on an error alone. An error that is not a [`Error`] is a failure.
     pub fn error(error: &BoxError) -> Outcome {
         match Error::find(error.as_ref()) {
-            Some(error) if error.kind().is_local() || ran_out_in_our_queue(error) => {
+            Some(error)
+                if error.kind().is_local()
+                    || error.calls_for_resend()
+                    || ran_out_in_our_queue(error) =>
+            {
                 Outcome::Ignored
             }
             _ => Outcome::Failure,
@@ -150,6 +156,16 @@ mod tests {
         ] {
             let outcome = HttpClassifier::error(&Error::new(kind).into());
             assert_eq!(outcome, Outcome::Failure, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_had_ended_unnoticed_is_ignored() {
+        for kind in [ErrorKind::ConnectionClosed, ErrorKind::StreamReset] {
+            let error = Error::new(kind).with_request_sent(RequestSent::Maybe);
+            let judged = |error: Error| HttpClassifier::error(&error.into());
+            assert_eq!(judged(error.clone()), Outcome::Failure);
+            assert_eq!(judged(error.with_resend()), Outcome::Ignored);
         }
     }
 

@@ -2,7 +2,11 @@
 
 mod body;
 mod classify;
+mod closing;
 mod connection;
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+pub mod data;
 mod deadline;
 mod error;
 #[doc(hidden)]
@@ -17,6 +21,7 @@ pub mod sync;
 
 pub use body::{Body, Replay, ReplayBody, Unread};
 pub use classify::{Classify, HttpClassifier, Outcome};
+pub use closing::{Closed, Closing};
 pub use connection::{ConnectionFacts, ConnectionInfo};
 pub use deadline::Deadline;
 pub use error::{BoxError, Error, ErrorKind, Phase, RequestSent, RetryInfo};

@@ -5,6 +5,7 @@ mod loom;
 use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
+use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashTable};
 use http::Uri;
 
@@ -135,6 +136,37 @@ impl<V: Clone> OriginMap<V> {
         Ok(value)
     }
 
+    /// As [`get_or_insert_with`](OriginMap::get_or_insert_with), where what `make` made goes in only if
+    /// `condition` still holds then, and is made again if not.
+    ///
+    /// `condition` runs under the lock: a [`snapshot`](OriginMap::snapshot) that is taken after it ceased to
+    /// hold has all that went in while it held.
+    ///
+    /// # Errors
+    ///
+    /// As [`Origin::of_uri`].
+    pub fn get_or_insert_if(
+        &self,
+        uri: &Uri,
+        mut make: impl FnMut(&Origin) -> V,
+        condition: impl Fn() -> bool,
+    ) -> Result<V, Error> {
+        if let Some(value) = self.get_spelling(uri) {
+            return Ok(value);
+        }
+        let origin = Origin::of_uri(uri)?;
+        let value = loop {
+            if let Some(value) = self.get_origin(&origin) {
+                break value;
+            }
+            if let Ok(value) = self.insert_if(&origin, make(&origin), &condition) {
+                break value;
+            }
+        };
+        self.remember(uri, &origin);
+        Ok(value)
+    }
+
     /// The value for `origin`.
     pub fn get_origin(&self, origin: &Origin) -> Option<V> {
         let tables = self.read();
@@ -143,15 +175,23 @@ impl<V: Clone> OriginMap<V> {
 
     /// Puts `value` there for `origin` unless there is one; returns the one that is there now.
     pub fn insert_if_absent(&self, origin: &Origin, value: V) -> V {
+        match self.insert_if(origin, value, || true) {
+            Ok(value) | Err(value) => value,
+        }
+    }
+
+    /// `value` comes back where there is none and `condition` does not hold.
+    fn insert_if(&self, origin: &Origin, value: V, condition: impl Fn() -> bool) -> Result<V, V> {
         let mut tables = self.write();
-        let slot = tables
-            .origins
-            .entry(origin.clone())
-            .or_insert_with(|| Slot {
+        let slot = match tables.origins.entry(origin.clone()) {
+            Entry::Occupied(slot) => slot.into_mut(),
+            Entry::Vacant(_) if !condition() => return Err(value),
+            Entry::Vacant(slot) => slot.insert(Slot {
                 value,
                 spellings: Vec::new(),
-            });
-        slot.value.clone()
+            }),
+        };
+        Ok(slot.value.clone())
     }
 
     /// Removes the value for `origin` if `condition` holds for it, and returns it.
@@ -177,6 +217,37 @@ impl<V: Clone> OriginMap<V> {
             return None;
         }
         tables.remove(origin)
+    }
+
+    /// Puts `value` in the place of the one for `origin`, in every spelling, if `condition` holds for
+    /// that one, and returns it.
+    ///
+    /// `condition` runs under the lock: every other call finds the old value or the new one.
+    ///
+    /// # Errors
+    ///
+    /// `value` itself, when there is none to replace or the condition does not hold.
+    pub fn replace_if(
+        &self,
+        origin: &Origin,
+        value: V,
+        condition: impl FnOnce(&V) -> bool,
+    ) -> Result<V, V> {
+        let mut tables = self.write();
+        let Tables { origins, spellings } = &mut *tables;
+        let Some(slot) = origins.get_mut(origin) else {
+            return Err(value);
+        };
+        if !condition(&slot.value) {
+            return Err(value);
+        }
+        for hash in &slot.spellings {
+            let rows = spellings.iter_hash_mut(*hash);
+            for row in rows.filter(|row| row.origin == *origin) {
+                row.value = value.clone();
+            }
+        }
+        Ok(std::mem::replace(&mut slot.value, value))
     }
 
     /// All origins with their values, at one moment.
@@ -255,6 +326,7 @@ impl<V> Spelling<V> {
     }
 }
 
+#[inline]
 fn spelling_of(uri: &Uri) -> Option<(bool, &str, u64)> {
     let authority = uri.authority()?.as_str();
     let https = match uri.scheme_str()? {
@@ -348,6 +420,33 @@ mod tests {
         assert!(map.remove_if(&origin, |_| true).is_some());
         assert_eq!(Arc::strong_count(&value), 1);
         assert!(map.is_empty() && map.get(&uri("http://A.b/")).is_none());
+    }
+
+    #[test]
+    fn a_replaced_value_is_found_by_every_spelling_and_the_old_one_is_held_no_more() {
+        let map = OriginMap::new();
+        let old = Arc::new(1);
+        let spellings = ["http://a.b/", "http://A.b/", "http://a.B:80/"];
+        for spelling in spellings {
+            map.get_or_insert_with(&uri(spelling), |_| Arc::clone(&old))
+                .unwrap();
+        }
+        let origin = Origin::parse("http://a.b").unwrap();
+        let refused = map.replace_if(&origin, Arc::new(2), |value| **value == 2);
+        assert_eq!(refused.unwrap_err(), Arc::new(2));
+        let replaced = map.replace_if(&origin, Arc::new(3), |value| Arc::ptr_eq(value, &old));
+        drop(replaced.unwrap());
+        assert_eq!(Arc::strong_count(&old), 1);
+        for spelling in spellings {
+            assert_eq!(map.get(&uri(spelling)), Some(Arc::new(3)), "{spelling}");
+        }
+        assert_eq!(map.get_origin(&origin), Some(Arc::new(3)));
+
+        // The map's count of its own clones is still right.
+        let unheld = |value: &Arc<i32>, copies| Arc::strong_count(value) == copies;
+        assert!(map.remove_if_counted(&origin, unheld).is_some());
+        assert!(map.replace_if(&origin, Arc::new(4), |_| true).is_err());
+        assert!(map.is_empty());
     }
 
     #[test]

@@ -82,33 +82,11 @@ where
     ) -> Poll<Option<Result<Frame<B::Data>, Error>>> {
         let mut this = self.project();
         let frame = ready!(this.inner.as_mut().poll_frame(cx));
-        match frame {
-            Some(Ok(frame)) => {
-                if let (Some(watch), Some(data)) = (this.watch.as_mut(), frame.data_ref()) {
-                    watch.saw(data.remaining());
-                }
-                // Whoever knows the length does not ask for the end.
-                if this.inner.is_end_stream()
-                    && let Some(watch) = this.watch.take()
-                {
-                    watch.complete();
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Some(Err(error)) => {
-                let error = error.into();
-                if let Some(watch) = this.watch.take() {
-                    watch.fail(ErrorType::of(&error));
-                }
-                Poll::Ready(Some(Err(Error::from_boxed(error))))
-            }
-            None => {
-                if let Some(watch) = this.watch.take() {
-                    watch.complete();
-                }
-                Poll::Ready(None)
-            }
+        if this.watch.is_some() {
+            let ends = this.inner.is_end_stream();
+            return Poll::Ready(watch_frame(this.watch, frame, ends));
         }
+        Poll::Ready(frame.map(|frame| frame.map_err(|error| Error::from_boxed(error.into()))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -117,6 +95,38 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+fn watch_frame<D: Buf, E: Into<BoxError>>(
+    watch: &mut Option<BodyWatch>,
+    frame: Option<Result<Frame<D>, E>>,
+    ends: bool,
+) -> Option<Result<Frame<D>, Error>> {
+    match frame {
+        Some(Ok(frame)) => {
+            if let (Some(watch), Some(data)) = (watch.as_mut(), frame.data_ref()) {
+                watch.saw(data.remaining());
+            }
+            // Whoever knows the length does not ask for the end.
+            if ends && let Some(watch) = watch.take() {
+                watch.complete();
+            }
+            Some(Ok(frame))
+        }
+        Some(Err(error)) => {
+            let error = error.into();
+            if let Some(watch) = watch.take() {
+                watch.fail(ErrorType::of(&error));
+            }
+            Some(Err(Error::from_boxed(error)))
+        }
+        None => {
+            if let Some(watch) = watch.take() {
+                watch.complete();
+            }
+            None
+        }
     }
 }
 

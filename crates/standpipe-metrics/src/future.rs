@@ -26,34 +26,34 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        watch: Option<Watch>,
-        span: Span,
+        watch: Watch,
+        // In a box, since it is moved with each response and seldom there.
+        span: Option<Box<Span>>,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if this.watch.is_some() {
-                span::failed(this.span, ErrorType::CANCELLED);
+            if let Some(span) = this.span
+                && this.watch.is_on()
+            {
+                span::failed(span, ErrorType::CANCELLED);
             }
         }
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn new(inner: F, watch: Watch, span: Span) -> Self {
-        Self {
-            inner,
-            watch: Some(watch),
-            span,
-        }
+    #[inline]
+    pub(crate) fn new(inner: F, watch: Watch, span: Option<Box<Span>>) -> Self {
+        Self { inner, watch, span }
     }
 
     pub(crate) fn unwatched(inner: F) -> Self {
         Self {
             inner,
-            watch: None,
-            span: Span::none(),
+            watch: Watch::none(),
+            span: None,
         }
     }
 }
@@ -68,39 +68,38 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let polled = {
-            let _entered = this.span.enter();
-            this.inner.poll(cx)
+        let polled = match this.span {
+            None => this.inner.poll(cx),
+            Some(span) => span.in_scope(|| this.inner.poll(cx)),
         };
         match polled {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(response)) if this.watch.is_none() => {
-                Poll::Ready(Ok(response.map(|body| MetricsBody::new(body, None))))
-            }
             Poll::Ready(Ok(response)) => {
-                let now = Instant::now();
-                span::answered(this.span, &response);
-                // The span is over, though the future may be kept.
-                *this.span = Span::none();
-                let watch = this.watch.take();
-                let watch = watch.and_then(|watch| at_head(watch, &response, now));
-                Poll::Ready(Ok(response.map(|body| MetricsBody::new(body, watch))))
+                let body = match this.watch.is_on() {
+                    true => at_head(this.watch, this.span, &response),
+                    false => None,
+                };
+                Poll::Ready(Ok(response.map(|inner| MetricsBody::new(inner, body))))
             }
             Poll::Ready(Err(error)) => {
                 let error = error.into();
-                let kind = ErrorType::of(&error);
-                span::failed(this.span, kind);
-                *this.span = Span::none();
-                if let Some(watch) = this.watch.take() {
-                    watch.fail(kind, Instant::now());
-                }
+                failed(this.watch, this.span, &error);
                 Poll::Ready(Err(error))
             }
         }
     }
 }
 
-fn at_head<R: Body + Any>(watch: Watch, response: &Response<R>, now: Instant) -> Option<BodyWatch> {
+/// The span is over, though the future may be kept.
+fn at_head<R: Body + Any>(
+    watch: &mut Watch,
+    span: &mut Option<Box<Span>>,
+    response: &Response<R>,
+) -> Option<BodyWatch> {
+    let now = Instant::now();
+    if let Some(span) = span.take() {
+        span::answered(&span, response);
+    }
     let body = response.body();
     let ours = (body as &dyn Any).downcast_ref::<CoreBody>();
     let connection = ours.and_then(CoreBody::connection_info);
@@ -113,4 +112,13 @@ fn at_head<R: Body + Any>(watch: Watch, response: &Response<R>, now: Instant) ->
         None => Arrived::NotAll,
     };
     watch.head(response.status(), arrived, now)
+}
+
+#[cold]
+fn failed(watch: &mut Watch, span: &mut Option<Box<Span>>, error: &BoxError) {
+    let kind = ErrorType::of(error);
+    if let Some(span) = span.take() {
+        span::failed(&span, kind);
+    }
+    watch.fail(kind, Instant::now());
 }

@@ -27,7 +27,7 @@ pub struct UrlTemplate(pub &'static str);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ErrorType(u8);
 
-const KINDS: [&str; 32] = [
+const KINDS: [&str; 33] = [
     OTHER,
     "cancelled",
     "config",
@@ -54,6 +54,7 @@ const KINDS: [&str; 32] = [
     "body_too_large",
     "decode",
     "redirect",
+    "too_many_redirects",
     "status",
     "circuit_open",
     "rate_limited",
@@ -118,7 +119,7 @@ impl ErrorType {
 /// The conventions want the list to be replaceable: see
 /// [`RegistryBuilder::known_methods`](crate::RegistryBuilder::known_methods).
 #[derive(Clone, Debug)]
-pub(crate) struct Methods(Box<[Box<str>]>);
+pub(crate) struct Methods(Box<[Method]>);
 
 const STANDARD: [Method; 9] = [
     Method::GET,
@@ -143,19 +144,23 @@ impl Default for Methods {
 }
 
 impl Methods {
+    /// A name that no method can have is left out.
     pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(names.into_iter().take(MOST).map(Box::from).collect())
+        let methods = names.into_iter().filter_map(|name| name.parse().ok());
+        Self(methods.take(MOST).collect())
     }
 
     /// The method's number; one that no name has for an unknown one.
+    #[inline]
     pub(crate) fn find(&self, method: &Method) -> u8 {
-        let name = method.as_str();
-        let known = self.0.iter().position(|known| **known == *name);
+        let known = self.0.iter().position(|known| known == method);
         known.unwrap_or(self.0.len()) as u8
     }
 
     pub(crate) fn name(&self, number: u8) -> &str {
-        self.0.get(usize::from(number)).map_or(OTHER, |name| name)
+        self.0
+            .get(usize::from(number))
+            .map_or(OTHER, Method::as_str)
     }
 }
 
@@ -197,6 +202,7 @@ mod tests {
             ErrorKind::BodyTooLarge { limit: 0 },
             ErrorKind::Decode,
             ErrorKind::Redirect,
+            ErrorKind::TooManyRedirects { limit: 0 },
             ErrorKind::Status(http::StatusCode::OK),
             ErrorKind::CircuitOpen,
             ErrorKind::RateLimited,

@@ -3,6 +3,7 @@ use tower_layer::Layer;
 
 use crate::host::HostRecorder;
 use crate::recorder::Scope;
+use crate::service::Counting;
 use crate::{Metrics, Registry};
 
 /// Makes [`Metrics`] for logical requests: one record for each, whatever it takes below.
@@ -40,7 +41,15 @@ impl<S> Layer<S> for MetricsLayer {
     type Service = Metrics<S>;
 
     fn layer(&self, inner: S) -> Metrics<S> {
-        Metrics::new(inner, Scope::Request, self.registry.clone(), None, self.on)
+        Metrics::new(
+            inner,
+            Counting {
+                scope: Scope::Request,
+                registry: self.registry.clone(),
+                host: None,
+                on: self.on,
+            },
+        )
     }
 }
 
@@ -91,10 +100,12 @@ impl<S> Layer<S> for AttemptMetricsLayer {
     fn layer(&self, inner: S) -> Metrics<S> {
         Metrics::new(
             inner,
-            Scope::Attempt,
-            self.registry.clone(),
-            self.host.clone(),
-            self.on,
+            Counting {
+                scope: Scope::Attempt,
+                registry: self.registry.clone(),
+                host: self.host.clone(),
+                on: self.on,
+            },
         )
     }
 }

@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -34,32 +35,29 @@ use crate::{MetricsBody, Registry, ResponseFuture, span};
 #[derive(Clone, Debug)]
 pub struct Metrics<S> {
     inner: S,
-    scope: Scope,
-    registry: Registry,
-    host: Option<HostRecorder>,
-    on: bool,
+    counting: Arc<Counting>,
+}
+
+/// What all clones of a service share: behind one reference count, since a stack may be cloned for each
+/// request.
+#[derive(Debug)]
+pub(crate) struct Counting {
+    pub(crate) scope: Scope,
+    pub(crate) registry: Registry,
+    /// None where the URL tells it.
+    pub(crate) host: Option<HostRecorder>,
+    pub(crate) on: bool,
 }
 
 impl<S> Metrics<S> {
-    pub(crate) fn new(
-        inner: S,
-        scope: Scope,
-        registry: Registry,
-        host: Option<HostRecorder>,
-        on: bool,
-    ) -> Self {
-        Self {
-            inner,
-            scope,
-            registry,
-            host,
-            on,
-        }
+    pub(crate) fn new(inner: S, counting: Counting) -> Self {
+        let counting = Arc::new(counting);
+        Self { inner, counting }
     }
 
     /// The registry that it counts in.
     pub fn registry(&self) -> &Registry {
-        &self.registry
+        &self.counting.registry
     }
 
     /// The inner service.
@@ -76,7 +74,10 @@ impl<S> Metrics<S> {
     pub fn into_inner(self) -> S {
         self.inner
     }
+}
 
+impl Counting {
+    #[inline]
     fn watch<B: Body>(&self, request: &Request<B>) -> Watch {
         let host = match &self.host {
             Some(host) => host.handle(),
@@ -90,6 +91,16 @@ impl<S> Metrics<S> {
             request.body().size_hint().exact(),
             Instant::now(),
         )
+    }
+
+    /// None where nobody wants it.
+    #[inline]
+    fn span<B>(&self, request: &Request<B>) -> Option<Box<Span>> {
+        if self.scope == Scope::Request {
+            return None;
+        }
+        let span = span::of_attempt(request, self.registry.secret_keys());
+        (!span.is_none()).then(|| Box::new(span))
     }
 }
 
@@ -109,17 +120,14 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if !self.on {
+        if !self.counting.on {
             return ResponseFuture::unwatched(self.inner.call(request));
         }
-        let watch = self.watch(&request);
-        let span = match self.scope {
-            Scope::Request => Span::none(),
-            Scope::Attempt => span::of_attempt(&request, self.registry.secret_keys()),
-        };
-        let inner = {
-            let _entered = span.enter();
-            self.inner.call(request)
+        let watch = self.counting.watch(&request);
+        let span = self.counting.span(&request);
+        let inner = match &span {
+            None => self.inner.call(request),
+            Some(span) => span.in_scope(|| self.inner.call(request)),
         };
         ResponseFuture::new(inner, watch, span)
     }

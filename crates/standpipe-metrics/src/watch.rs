@@ -3,29 +3,31 @@
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use crate::count::{Class, Ending, nanos};
-use crate::host::{Handle, Shared};
+use crate::count::{Class, Ending, Took};
+use crate::host::Handle;
 use crate::label::{ErrorType, UrlTemplate};
 use crate::recorder::{Event, Exchange, Scope};
 
-/// What is known of a request from its start.
+/// What is known of a request. Every byte of it is moved with the response.
 #[derive(Debug)]
 struct Facts {
     host: Handle,
     started: Instant,
     template: Option<&'static str>,
-    /// [`UNKNOWN`] where it was not known beforehand.
-    request_bytes: u64,
+    /// Of the request's body, [`UNKNOWN`] where it was not known beforehand; from the head on, of
+    /// the response's, as far as it came.
+    bytes: u64,
+    status: Option<StatusCode>,
     method: u8,
     scope: Scope,
 }
 
-/// One word for an optional length: every byte of this is moved with the response.
 const UNKNOWN: u64 = u64::MAX;
 
 /// Watches a request up to its response head; dropped before, it counts the request as cancelled.
 #[derive(Debug)]
 pub(crate) struct Watch {
+    /// None once its end is counted.
     facts: Option<Facts>,
 }
 
@@ -33,8 +35,6 @@ pub(crate) struct Watch {
 #[derive(Debug)]
 pub(crate) struct BodyWatch {
     facts: Option<Facts>,
-    status: StatusCode,
-    bytes: u64,
 }
 
 /// How much of a response body has come with its head.
@@ -46,6 +46,12 @@ pub(crate) enum Arrived {
 }
 
 impl Watch {
+    /// Counts nothing.
+    pub(crate) fn none() -> Self {
+        Self { facts: None }
+    }
+
+    #[inline]
     pub(crate) fn start(
         host: Handle,
         scope: Scope,
@@ -57,49 +63,42 @@ impl Watch {
         let facts = Facts {
             started: now,
             template: template.map(|template| template.0),
-            request_bytes: request_bytes.unwrap_or(UNKNOWN),
-            method: host.settings.methods.find(method),
+            bytes: request_bytes.unwrap_or(UNKNOWN),
+            status: None,
+            method: host.host().settings.methods.find(method),
             scope,
             host,
         };
-        let host = &*facts.host;
-        let busy = host.count(|cells, owned| cells.start(scope, owned));
-        if busy && !host.has_parted() {
-            host.part_threads();
-        }
-        // Made first: if the recorder panicked through, the start would have its end.
-        let watch = Self { facts: Some(facts) };
-        if let Some(facts) = &watch.facts {
-            facts.tell(None, None, Event::Started);
-        }
-        watch
+        facts.start();
+        Self { facts: Some(facts) }
+    }
+
+    /// Whether the end is yet to be counted.
+    pub(crate) fn is_on(&self) -> bool {
+        self.facts.is_some()
     }
 
     /// The response head has come. Gives what watches the body, unless that is there already.
+    #[inline]
     pub(crate) fn head(
-        mut self,
+        &mut self,
         status: StatusCode,
         arrived: Arrived,
         now: Instant,
     ) -> Option<BodyWatch> {
-        let facts = self.facts.take()?;
-        let end = End {
-            class: Class::of(status),
-            status: Some(status),
-            error: None,
-        };
+        let facts = self.facts.as_mut()?;
+        facts.status = Some(status);
         match arrived {
             Arrived::All(bytes) => {
-                facts.end(&end, Some(bytes), now);
+                facts.end(Class::of(status), None, Some(bytes), now);
+                self.facts = None;
                 None
             }
             Arrived::NotAll => {
-                facts.end(&end, None, now);
-                Some(BodyWatch {
-                    facts: Some(facts),
-                    status,
-                    bytes: 0,
-                })
+                facts.end(Class::of(status), None, None, now);
+                facts.bytes = 0;
+                let facts = self.facts.take();
+                Some(BodyWatch { facts })
             }
         }
     }
@@ -109,23 +108,33 @@ impl Watch {
         if let Some(facts) = &self.facts
             && facts.scope == Scope::Attempt
         {
-            facts.host.count(|cells, owned| cells.reuse(owned));
+            let (cells, owned) = facts.host.cells();
+            cells.reuse(owned);
         }
     }
 
-    pub(crate) fn fail(mut self, error: ErrorType, now: Instant) {
+    #[cold]
+    pub(crate) fn fail(&mut self, error: ErrorType, now: Instant) {
         if let Some(facts) = self.facts.take() {
             facts.count_error(error);
-            facts.end(&End::without_answer(Class::Error, error), None, now);
+            facts.end(Class::Error, Some(error), None, now);
+        }
+    }
+
+    #[cold]
+    fn cancel(&mut self) {
+        if let Some(facts) = self.facts.take() {
+            let error = Some(ErrorType::CANCELLED);
+            facts.end(Class::Cancelled, error, None, Instant::now());
         }
     }
 }
 
 impl Drop for Watch {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(facts) = self.facts.take() {
-            let end = End::without_answer(Class::Cancelled, ErrorType::CANCELLED);
-            facts.end(&end, None, Instant::now());
+        if self.facts.is_some() {
+            self.cancel();
         }
     }
 }
@@ -133,16 +142,22 @@ impl Drop for Watch {
 impl BodyWatch {
     /// So many bytes were put back, and will be seen again.
     pub(crate) fn unsaw(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_sub(bytes as u64);
+        if let Some(facts) = &mut self.facts {
+            facts.bytes = facts.bytes.saturating_sub(bytes as u64);
+        }
     }
 
     pub(crate) fn saw(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(bytes as u64);
+        if let Some(facts) = &mut self.facts {
+            facts.bytes = facts.bytes.saturating_add(bytes as u64);
+        }
     }
 
     /// All of it is there, so many bytes, though not all were read.
     pub(crate) fn arrived(mut self, bytes: u64) {
-        self.bytes = bytes;
+        if let Some(facts) = &mut self.facts {
+            facts.bytes = bytes;
+        }
         self.complete();
     }
 
@@ -156,7 +171,7 @@ impl BodyWatch {
 
     fn end(&mut self, ending: Ending, error: Option<ErrorType>) {
         if let Some(facts) = self.facts.take() {
-            facts.end_body(ending, self.status, error, self.bytes, Instant::now());
+            facts.end_body(ending, error, Instant::now());
         }
     }
 }
@@ -168,45 +183,36 @@ impl Drop for BodyWatch {
     }
 }
 
-/// How a request came to its head, or did not.
-struct End {
-    class: Class,
-    status: Option<StatusCode>,
-    error: Option<ErrorType>,
-}
-
-impl End {
-    fn without_answer(class: Class, error: ErrorType) -> Self {
-        Self {
-            class,
-            status: None,
-            error: Some(error),
-        }
-    }
-}
-
 impl Facts {
+    #[inline]
+    fn start(&self) {
+        let (cells, owned) = self.host.cells();
+        // The host is busy once its common counters are; those of a thread are no news.
+        if cells.start(self.scope, owned) && !owned {
+            self.host.host().part_threads();
+        }
+        self.tell(None, Event::Started);
+    }
+
     /// Counts the end, and that of the body where so many bytes have come with the head.
-    fn end(&self, end: &End, body: Option<u64>, now: Instant) {
+    fn end(&self, class: Class, error: Option<ErrorType>, body: Option<u64>, now: Instant) {
         let elapsed = now.saturating_duration_since(self.started);
-        let nanos = nanos(elapsed);
-        let request_bytes = (self.request_bytes != UNKNOWN).then_some(self.request_bytes);
+        let took = Took::of(elapsed);
+        let request_bytes = (self.bytes != UNKNOWN).then_some(self.bytes);
         // Of a request that got no answer it is not known how much of its body went out.
-        let sent = end.status.and(request_bytes).unwrap_or(0);
-        let scope = self.scope;
-        self.host.count(|cells, owned| {
-            cells.end(scope, end.class, nanos, sent, owned);
-            if let Some(bytes) = body {
-                cells.end_body(scope, Ending::Complete, nanos, bytes, owned);
-            }
-        });
-        self.tell(end.status, end.error, |exchange| Event::Ended {
+        let sent = self.status.and(request_bytes).unwrap_or(0);
+        let (cells, owned) = self.host.cells();
+        cells.end(self.scope, class, took, sent, owned);
+        if let Some(bytes) = body {
+            cells.end_body(self.scope, Ending::Complete, took, bytes, owned);
+        }
+        self.tell(error, |exchange| Event::Ended {
             exchange,
             elapsed,
             request_bytes,
         });
         if let Some(bytes) = body {
-            self.tell(end.status, None, |exchange| Event::BodyEnded {
+            self.tell(None, |exchange| Event::BodyEnded {
                 exchange,
                 elapsed,
                 bytes,
@@ -214,20 +220,12 @@ impl Facts {
         }
     }
 
-    fn end_body(
-        &self,
-        ending: Ending,
-        status: StatusCode,
-        error: Option<ErrorType>,
-        bytes: u64,
-        now: Instant,
-    ) {
+    fn end_body(&self, ending: Ending, error: Option<ErrorType>, now: Instant) {
         let elapsed = now.saturating_duration_since(self.started);
-        let nanos = nanos(elapsed);
-        self.host.count(|cells, owned| {
-            cells.end_body(self.scope, ending, nanos, bytes, owned);
-        });
-        self.tell(Some(status), error, |exchange| Event::BodyEnded {
+        let (cells, owned) = self.host.cells();
+        let bytes = self.bytes;
+        cells.end_body(self.scope, ending, Took::of(elapsed), bytes, owned);
+        self.tell(error, |exchange| Event::BodyEnded {
             exchange,
             elapsed,
             bytes,
@@ -236,22 +234,17 @@ impl Facts {
 
     #[cold]
     fn count_error(&self, error: ErrorType) {
-        self.host.rare().count_error(self.scope, error);
+        self.host.host().rare().count_error(self.scope, error);
     }
 
     #[inline]
-    fn tell<'a>(
-        &'a self,
-        status: Option<StatusCode>,
-        error: Option<ErrorType>,
-        event: impl FnOnce(Exchange<'a>) -> Event<'a>,
-    ) {
-        let host: &Shared = &self.host;
+    fn tell<'a>(&'a self, error: Option<ErrorType>, event: impl FnOnce(Exchange<'a>) -> Event<'a>) {
+        let host = self.host.host();
         host.tell_with(|| {
             event(Exchange {
                 scope: self.scope,
                 method: host.settings.methods.name(self.method),
-                status,
+                status: self.status,
                 error,
                 template: self.template,
                 method_number: self.method,

@@ -20,15 +20,19 @@ fn in_use(region: &Region<'_, System>) -> isize {
     stats.bytes_allocated as isize - stats.bytes_deallocated as isize
 }
 
-fn ask(registry: &Registry, uri: &http::Uri) {
+/// Both layers over a service that answers at once.
+fn client(registry: &Registry) -> impl Service<Request<Body>> + use<> {
     let inner = tower::service_fn(|_: Request<Body>| {
         std::future::ready(Ok::<_, BoxError>(Response::new(Body::from("hello"))))
     });
     let attempt = AttemptMetricsLayer::new(registry.clone()).layer(inner);
-    let mut service = MetricsLayer::new(registry.clone()).layer(attempt);
+    MetricsLayer::new(registry.clone()).layer(attempt)
+}
+
+fn ask(client: &mut impl Service<Request<Body>>, uri: &http::Uri) {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = uri.clone();
-    let mut call = std::pin::pin!(service.call(request));
+    let mut call = std::pin::pin!(client.call(request));
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(Future::poll(call.as_mut(), &mut cx).is_ready());
 }
@@ -50,9 +54,10 @@ fn a_host_seldom_used_costs_at_most_a_kibibyte_and_one_over_the_bound_nothing() 
         .collect();
     let region = Region::new(GLOBAL);
     let registry = Registry::builder().max_hosts(HOSTS).build();
+    let mut client = client(&registry);
     for (uri, origin) in uris.iter().zip(&origins).take(HOSTS) {
         for _ in 0..5 {
-            ask(&registry, uri);
+            ask(&mut client, uri);
         }
         opened(&registry.host(origin));
     }
@@ -62,7 +67,7 @@ fn a_host_seldom_used_costs_at_most_a_kibibyte_and_one_over_the_bound_nothing() 
 
     let before = in_use(&region);
     for uri in &uris[HOSTS..] {
-        ask(&registry, uri);
+        ask(&mut client, uri);
     }
     let more = in_use(&region) - before;
     assert!(more <= 32 * 1_024, "{more} bytes for hosts over the bound");
@@ -70,11 +75,11 @@ fn a_host_seldom_used_costs_at_most_a_kibibyte_and_one_over_the_bound_nothing() 
 
     // A busy host costs more, and its requests ask for no memory.
     for _ in 0..5_000 {
-        ask(&registry, &uris[0]);
+        ask(&mut client, &uris[0]);
     }
     let warm = Region::new(GLOBAL);
     for _ in 0..1_000 {
-        ask(&registry, &uris[0]);
+        ask(&mut client, &uris[0]);
     }
     let stats = warm.change();
     // A latency that was never seen before may make a block of the histogram; nothing is made for each.

@@ -1,10 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
+use standpipe_core::Closing;
 
 use crate::cost::OneEach;
+use crate::handle::Handle;
 use crate::hooks::Hooks;
 use crate::layer::RateLimitLayer;
 use crate::protocol::{AnyRequest, Http};
@@ -48,8 +50,11 @@ impl RateLimitBuilder {
                 max_waiting: usize::MAX,
                 word: Some(ServerWord::default()),
                 actual: None,
+                clock: None,
+                closing: None,
                 hooks: Hooks::default(),
                 store: None,
+                keep: None,
             },
             cost: OneEach,
             protocol: Http,
@@ -117,7 +122,14 @@ impl<C, P> RateLimitBuilder<C, P> {
 
     /// What is heeded of what the server says; all of it, unless set.
     pub fn server_word(mut self, word: ServerWord) -> Self {
-        self.settings.word = Some(word);
+        self.settings.word = Some(word).filter(|word| !word.is_none());
+        self
+    }
+
+    /// Takes the time of day from `clock`, unless set the system's: dates in headers are held against
+    /// it, where an answer has no `Date` of its own.
+    pub fn wall_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.settings.clock = Some(Arc::new(clock));
         self
     }
 
@@ -131,6 +143,22 @@ impl<C, P> RateLimitBuilder<C, P> {
     /// process alone.
     pub fn store(mut self, store: impl Store) -> Self {
         self.settings.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Once `signal` is closed nobody waits: those in line, and all who would have to join it, end
+    /// with [`Shutdown`](standpipe_core::ErrorKind::Shutdown).
+    pub fn closing(mut self, signal: Closing) -> Self {
+        self.settings.closing = Some(signal);
+        self
+    }
+
+    /// Goes on with the limiter that `handle` is of, in place of a new one: with what is taken, with
+    /// who waits, a pause, and the counts. The quotas of this builder replace its own as
+    /// [`set_quotas`](Handle::set_quotas) does it when a service is made, and hold for all services
+    /// of that limiter; the waits, the hooks and all else are those of each service's own layer.
+    pub fn keep(mut self, handle: &Handle) -> Self {
+        self.settings.keep = Some(handle.0.limiter.clone());
         self
     }
 

@@ -31,6 +31,12 @@ pub(crate) fn refused(wait: Option<Duration>) -> Error {
     }
 }
 
+/// The client is closing, and the request has not been sent.
+#[cold]
+pub(crate) fn closed() -> Error {
+    Error::new(ErrorKind::Shutdown).with_phase(Phase::Admit)
+}
+
 /// The request costs more than a quota ever holds: no wait would help.
 #[cold]
 pub(crate) fn over_burst(cost: u32, burst: u64) -> Error {

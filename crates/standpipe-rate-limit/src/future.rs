@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use standpipe_core::{BoxError, Error};
+use standpipe_core::{BoxError, Closed, Error};
 use tower_service::Service;
 
 use crate::place::Place;
@@ -42,27 +42,34 @@ pin_project! {
     {
         Called { #[pin] future: S::Future },
         // Boxed: the way without a wait moves no more than it needs.
-        Queued { queued: Box<Queued<S, R>> },
+        Queued { queued: Pin<Box<Queued<S, R>>> },
         Refused { error: Option<Error> },
     }
 }
 
-/// A request that waits, with a service that is not ready yet: while it waits it holds nothing of
-/// the inner service.
-pub(crate) struct Queued<S, R> {
-    gate: Gate,
-    shared: Arc<Shared>,
-    service: S,
-    request: Option<R>,
-    cost: u32,
-    give_up: u64,
+pin_project! {
+    /// A request that waits, with a service that is not ready yet: while it waits it holds nothing of
+    /// the inner service.
+    pub(crate) struct Queued<S, R> {
+        #[pin]
+        gate: Gate,
+        shared: Arc<Shared>,
+        service: S,
+        request: Option<R>,
+        cost: u32,
+        give_up: u64,
+        closed: Option<Closed>,
+    }
 }
 
-/// What a request has yet to pass.
-pub(crate) enum Gate {
-    Line(Place),
-    Store(Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>),
-    Passed,
+pin_project! {
+    /// What a request has yet to pass.
+    #[project = GateProj]
+    enum Gate {
+        Line { #[pin] place: Place },
+        Store { admission: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> },
+        Passed,
+    }
 }
 
 impl<S: Service<R>, R, P> ResponseFuture<S, R, P> {
@@ -87,7 +94,7 @@ impl<S: Service<R>, R, P> ResponseFuture<S, R, P> {
             after: queued.shared.wants_answers().then(|| queued.shared.clone()),
             cost: queued.cost,
             state: State::Queued {
-                queued: Box::new(queued),
+                queued: Box::pin(queued),
             },
             protocol,
         }
@@ -114,11 +121,12 @@ impl<S, R> Queued<S, R> {
         give_up: u64,
     ) -> Self {
         let gate = match place {
-            Some(place) => Gate::Line(place),
+            Some(place) => Gate::Line { place },
             None => Gate::after_line(&shared, cost, give_up),
         };
         Self {
             gate,
+            closed: shared.closed(),
             shared,
             service,
             request: Some(request),
@@ -127,22 +135,32 @@ impl<S, R> Queued<S, R> {
         }
     }
 
+    /// Ready with an error once nobody is to wait any more.
+    fn poll_closed(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Error> {
+        match self.project().closed {
+            Some(closed) => Pin::new(closed).poll(cx).map(|()| error::closed()),
+            None => Poll::Pending,
+        }
+    }
+
     /// Ready once all gates are passed.
-    fn poll_gates(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_gates(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut this = self.project();
         loop {
-            self.gate = match &mut self.gate {
+            let next = match this.gate.as_mut().project() {
                 // Line => Store | Passed
-                Gate::Line(place) => match ready!(place.poll(cx)) {
-                    Ok(()) => Gate::after_line(&self.shared, self.cost, self.give_up),
+                GateProj::Line { place } => match ready!(place.poll(cx)) {
+                    Ok(()) => Gate::after_line(this.shared, *this.cost, *this.give_up),
                     Err(wait) => return Poll::Ready(Err(error::too_long(wait))),
                 },
                 // Store => Passed
-                Gate::Store(admission) => {
+                GateProj::Store { admission } => {
                     ready!(admission.as_mut().poll(cx))?;
                     Gate::Passed
                 }
-                Gate::Passed => return Poll::Ready(Ok(())),
+                GateProj::Passed => return Poll::Ready(Ok(())),
             };
+            this.gate.set(next);
         }
     }
 }
@@ -150,7 +168,9 @@ impl<S, R> Queued<S, R> {
 impl Gate {
     fn after_line(shared: &Arc<Shared>, cost: u32, give_up: u64) -> Self {
         match shared.remote {
-            Some(_) => Self::Store(Box::pin(remote::admit(shared.clone(), cost, give_up))),
+            Some(_) => Self::Store {
+                admission: Box::pin(remote::admit(shared.clone(), cost, give_up)),
+            },
             None => Self::Passed,
         }
     }
@@ -178,20 +198,25 @@ where
                 }
                 // Queued => Called | Refused
                 StateProj::Queued { queued } => {
-                    if let Err(error) = ready!(queued.poll_gates(cx)) {
+                    if let Poll::Ready(error) = queued.as_mut().poll_closed(cx) {
+                        this.state.set(State::Refused { error: None });
+                        return Poll::Ready(Err(error.into()));
+                    }
+                    if let Err(error) = ready!(queued.as_mut().poll_gates(cx)) {
                         let error = queued.shared.note_reject(error);
                         this.state.set(State::Refused { error: None });
                         return Poll::Ready(Err(error.into()));
                     }
-                    if let Err(error) = ready!(queued.service.poll_ready(cx)) {
+                    let waited = queued.as_mut().project();
+                    if let Err(error) = ready!(waited.service.poll_ready(cx)) {
                         this.state.set(State::Refused { error: None });
                         return Poll::Ready(Err(error.into()));
                     }
-                    let request = queued
+                    let request = waited
                         .request
                         .take()
                         .expect("a queued call has its request");
-                    let future = queued.service.call(request);
+                    let future = waited.service.call(request);
                     this.state.set(State::Called { future });
                 }
                 // Refused => end

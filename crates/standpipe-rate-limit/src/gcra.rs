@@ -56,6 +56,15 @@ impl Pace {
             .max(now)
     }
 
+    /// The time that `taken` nanoseconds' worth of this pace are at the pace of `other`.
+    pub(crate) fn convert(self, taken: u64, other: Self) -> u64 {
+        let units = u128::from(taken) * u128::from(other.emission);
+        match units.div_ceil(u128::from(self.emission.max(1))) {
+            time if time < u128::from(FAR) => time as u64,
+            _ => FAR,
+        }
+    }
+
     /// How many units the bucket holds.
     pub(crate) fn available(self, tat: u64, now: u64) -> u64 {
         let room = (now + self.depth).saturating_sub(tat.max(now));

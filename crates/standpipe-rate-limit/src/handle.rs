@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Quota;
 use crate::shared::Shared;
+use crate::{Quota, Unit};
 
 /// Looks into a limiter and steers it; every [`RateLimit`](crate::RateLimit) gives one.
 ///
@@ -34,7 +34,7 @@ pub struct RateLimitStats {
 impl Handle {
     /// How the limiter stands now.
     pub fn stats(&self) -> RateLimitStats {
-        let standing = self.0.local.standing(self.0.now());
+        let standing = self.0.limiter.local.standing(self.0.now());
         let (waited, rejected) = self.0.counts();
         let in_store = self.0.remote.as_ref();
         RateLimitStats {
@@ -56,14 +56,26 @@ impl Handle {
         self.0.pause(pause);
     }
 
-    /// Replaces the quota that was set as number `index`, counted from zero. What was taken stays
-    /// taken, and who waits keeps its place.
+    /// Replaces the quota that was set as number `index`, counted from zero. The units that were
+    /// taken stay taken, though no more of them than the new one holds; who waits keeps its place.
     ///
     /// Returns `false`, and does nothing, where there is no such quota or it is in a store.
     pub fn set_quota(&self, index: usize, quota: Quota) -> bool {
-        if self.0.remote.is_some() || !self.0.has_quota(index) {
+        self.0.remote.is_none() && self.0.limiter.local.set_quota(self.0.now(), index, quota)
+    }
+
+    /// Replaces all quotas. One that was there before goes on as it stands; what is taken of another
+    /// passes to one in the same unit, as [`set_quota`](Handle::set_quota) does it, where there is one
+    /// that is new; who waits keeps its place.
+    ///
+    /// Returns `false`, and does nothing, where the quotas are in a store.
+    pub fn set_quotas(&self, quotas: &[(Quota, Unit)]) -> bool {
+        if self.0.remote.is_some() {
             return false;
         }
-        self.0.local.set_quota(self.0.now(), index, quota)
+        let limiter = &self.0.limiter;
+        limiter.local.set_quotas(limiter.now(), quotas, None);
+        limiter.note_quotas(quotas);
+        true
     }
 }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod concurrency;
+mod config;
 mod cost;
 mod error;
 mod future;
@@ -25,7 +26,8 @@ pub use concurrency::{
     ConcurrencyHandle, ConcurrencyLimit, ConcurrencyLimitLayer, ConcurrencyResponseFuture,
     PermitBody,
 };
-pub use cost::{Cost, OneEach};
+pub use config::RateLimitConfig;
+pub use cost::{Cost, HttpCost, OneEach, RequestCost};
 pub use future::ResponseFuture;
 pub use handle::{Handle, RateLimitStats};
 pub use layer::RateLimitLayer;

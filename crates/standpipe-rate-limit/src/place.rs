@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use standpipe_core::queue::Ticket;
 use tokio::task::coop::unconstrained;
 use tokio::time::{Sleep, sleep_until};
@@ -10,16 +11,29 @@ use tokio::time::{Sleep, sleep_until};
 use crate::local::Turn;
 use crate::shared::Shared;
 
-/// A place in the line of this process. Dropping it gives it up, and with it a turn that was given
-/// and not yet taken.
-#[derive(Debug)]
-pub(crate) struct Place {
-    shared: Arc<Shared>,
-    ticket: Ticket,
-    /// Rings when the turn should have come, or when the wait is over. Each in line has one, so
-    /// that one whose task is not polled keeps nobody behind it waiting.
-    timer: Option<Pin<Box<Sleep>>>,
-    left: bool,
+pin_project! {
+    /// A place in the line of this process. Dropping it gives it up, and with it a turn that was
+    /// given and not yet taken.
+    #[derive(Debug)]
+    pub(crate) struct Place {
+        shared: Arc<Shared>,
+        ticket: Ticket,
+        // Rings when the turn should have come, or when the wait is over. Each in line has one, so
+        // that one whose task is not polled keeps nobody behind it waiting.
+        #[pin]
+        timer: Option<Sleep>,
+        left: bool,
+    }
+
+    impl PinnedDrop for Place {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if !*this.left {
+                let limiter = &this.shared.limiter;
+                limiter.local.leave(*this.ticket, limiter.now());
+            }
+        }
+    }
 }
 
 impl Place {
@@ -33,37 +47,30 @@ impl Place {
     }
 
     /// Ready with the turn, or with how much longer the wait would have been.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Duration>> {
+    pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Duration>> {
+        let mut this = self.project();
+        let limiter = &this.shared.limiter;
         loop {
-            let now = self.shared.now();
-            let at = match self.shared.local.poll(self.ticket, now, cx.waker()) {
+            let at = match limiter.local.poll(*this.ticket, limiter.now(), cx.waker()) {
                 Turn::Admitted => {
-                    self.left = true;
+                    *this.left = true;
                     return Poll::Ready(Ok(()));
                 }
                 Turn::TooLong(wait) => {
-                    self.left = true;
+                    *this.left = true;
                     return Poll::Ready(Err(Duration::from_nanos(wait)));
                 }
-                Turn::Wait(at) => self.shared.instant(at),
+                Turn::Wait(at) => this.shared.instant(at),
             };
-            let timer = match &mut self.timer {
-                Some(timer) => {
-                    timer.as_mut().reset(at);
-                    timer
-                }
-                none => none.insert(Box::pin(sleep_until(at))),
-            };
-            // Who has used up its budget must not miss its turn.
-            ready!(Pin::new(&mut unconstrained(timer.as_mut())).poll(cx));
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if !self.left {
-            self.shared.local.leave(self.ticket, self.shared.now());
+            match this.timer.as_mut().as_pin_mut() {
+                Some(timer) if timer.deadline() == at => {}
+                Some(timer) => timer.reset(at),
+                None => this.timer.set(Some(sleep_until(at))),
+            }
+            if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+                // Who has used up its budget must not miss its turn.
+                ready!(Pin::new(&mut unconstrained(timer)).poll(cx));
+            }
         }
     }
 }

@@ -21,7 +21,15 @@ use standpipe_core::{Error, ErrorKind};
 /// let quota = Quota::per_minute(sixty).burst(NonZeroU32::MIN);
 /// assert_eq!(quota.emission(), std::time::Duration::from_secs(1));
 /// ```
+///
+/// With the feature `serde` it is written as `{ amount = 60, per = "1m" }`, or
+/// `{ amount = 60, per = "1m", burst = 10 }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(into = "written::Quota", try_from = "written::Quota")
+)]
 pub struct Quota {
     amount: NonZeroU32,
     period: Duration,
@@ -106,6 +114,43 @@ pub enum Unit {
     Request,
     /// Units of cost, such as tokens: each request takes what its cost function says.
     Cost,
+}
+
+#[cfg(feature = "serde")]
+mod written {
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    use standpipe_core::Error;
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Quota {
+        amount: NonZeroU32,
+        #[serde(with = "standpipe_core::data::duration")]
+        per: Duration,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        burst: Option<NonZeroU32>,
+    }
+
+    impl From<super::Quota> for Quota {
+        fn from(quota: super::Quota) -> Self {
+            Self {
+                amount: quota.amount,
+                per: quota.period,
+                burst: Some(quota.burst).filter(|&burst| burst != quota.amount),
+            }
+        }
+    }
+
+    impl TryFrom<Quota> for super::Quota {
+        type Error = Error;
+
+        fn try_from(written: Quota) -> Result<Self, Error> {
+            let quota = Self::per(written.amount, written.per)?;
+            Ok(quota.burst(written.burst.unwrap_or(written.amount)))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -145,7 +145,7 @@ pub(crate) async fn admit(shared: Arc<Shared>, cost: u32, give_up: u64) -> Resul
         place.place = None;
         // The server had us pause meanwhile, and all who hold places would go out at its end: this
         // one is lost, and another is asked for then.
-        if shared.local.paused_until() <= shared.now() {
+        if shared.limiter.local.paused_until() <= shared.now() {
             return Ok(());
         }
     }
@@ -178,7 +178,7 @@ async fn turn<'a>(
 
 async fn wait_out_pause(shared: &Shared, give_up: u64) -> Result<(), Error> {
     loop {
-        let (until, now) = (shared.local.paused_until(), shared.now());
+        let (until, now) = (shared.limiter.local.paused_until(), shared.now());
         if until <= now {
             return Ok(());
         }

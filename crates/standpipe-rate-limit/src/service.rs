@@ -7,6 +7,7 @@ use standpipe_core::BoxError;
 use tower_service::Service;
 
 use crate::cost::{Cost, OneEach};
+use crate::error;
 use crate::future::{Queued, ResponseFuture};
 use crate::handle::Handle;
 use crate::local::Joined;
@@ -26,7 +27,8 @@ use crate::shared::Shared;
 /// [`RateLimited`](standpipe_core::ErrorKind::RateLimited), at once, when the wait would be longer
 /// than it may; [`retry_after`](standpipe_core::Error::retry_after) is how long it would have been.
 /// Of kind [`InvalidRequest`](standpipe_core::ErrorKind::InvalidRequest) when a request costs nothing,
-/// or more than a quota ever holds. The inner service's errors pass unchanged.
+/// or more than a quota ever holds; of kind [`Shutdown`](standpipe_core::ErrorKind::Shutdown) when it
+/// would have to wait after its [signal](crate::RateLimitBuilder::closing) was closed. The inner service's errors pass unchanged.
 ///
 /// # Panics
 ///
@@ -42,15 +44,12 @@ pub struct RateLimit<S, C = OneEach, P = Http> {
     shared: Arc<Shared>,
     cost: C,
     protocol: P,
-    /// Kept here, where it needs no look at what is shared.
-    wants_answers: bool,
 }
 
 impl<S, C, P> RateLimit<S, C, P> {
     pub(crate) fn new(inner: S, shared: Arc<Shared>, cost: C, protocol: P) -> Self {
         Self {
             inner,
-            wants_answers: shared.wants_answers(),
             shared,
             cost,
             protocol,
@@ -100,9 +99,9 @@ where
         let cost = self.cost.cost(&request);
         let now = self.shared.now();
         let at_once = cost > 0 && self.shared.remote.is_none();
-        if at_once && self.shared.local.try_admit(now, cost) {
+        if at_once && self.shared.limiter.local.try_admit(now, cost) {
             let future = self.inner.call(request);
-            let after = self.wants_answers.then(|| self.shared.clone());
+            let after = self.shared.wants_answers().then(|| self.shared.clone());
             return ResponseFuture::called(future, after, cost, self.protocol.clone());
         }
         self.call_later(request, cost, now)
@@ -121,9 +120,17 @@ impl<S, C, P> RateLimit<S, C, P> {
         if let Err(error) = shared.check(cost) {
             return ResponseFuture::refused(error, protocol);
         }
-        let give_up = shared.give_up(now, self.protocol.deadline(&request));
-        let joined = shared.local.join(now, cost, give_up);
+        // Who needs the store still queues, and is told there.
+        let closed = shared.is_closed();
+        let give_up = match closed {
+            true => now,
+            false => shared.give_up(now, self.protocol.deadline(&request)),
+        };
+        let joined = shared.limiter.local.join(now, cost, give_up);
         if let Some(error) = shared.refusal(joined) {
+            if closed {
+                return ResponseFuture::refused(error::closed(), protocol);
+            }
             return ResponseFuture::refused(shared.note_reject(error), protocol);
         }
         let place = match joined {
@@ -136,7 +143,7 @@ impl<S, C, P> RateLimit<S, C, P> {
             _ if shared.remote.is_some() => None,
             _ => {
                 let future = self.inner.call(request);
-                let after = self.wants_answers.then(|| self.shared.clone());
+                let after = self.shared.wants_answers().then(|| self.shared.clone());
                 return ResponseFuture::called(future, after, cost, protocol);
             }
         };
@@ -153,7 +160,6 @@ impl<S: Clone, C: Clone, P: Clone> Clone for RateLimit<S, C, P> {
             shared: self.shared.clone(),
             cost: self.cost.clone(),
             protocol: self.protocol.clone(),
-            wants_answers: self.wants_answers,
         }
     }
 }

@@ -1,10 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
-use standpipe_core::sync::atomic::{AtomicU64, Ordering};
-use standpipe_core::{Deadline, Error};
+use standpipe_core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use standpipe_core::{Closed, Closing, Deadline, Error};
 use tokio::time::Instant;
 
 use crate::gcra::{FAR, nanos};
@@ -17,6 +17,8 @@ use crate::{Quota, Store, Unit, error};
 /// What a response's headers say it cost in the end.
 pub(crate) type ActualCost = Arc<dyn Fn(&HeaderMap) -> Option<u32> + Send + Sync>;
 
+pub(crate) type WallClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
 /// All that is set on a layer, but for the types.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -25,42 +27,40 @@ pub(crate) struct Settings {
     pub(crate) max_waiting: usize,
     pub(crate) word: Option<ServerWord>,
     pub(crate) actual: Option<ActualCost>,
+    pub(crate) clock: Option<WallClock>,
+    pub(crate) closing: Option<Closing>,
     pub(crate) hooks: Hooks,
     pub(crate) store: Option<Arc<dyn Store>>,
+    /// The limiter that goes on under these settings; a new one where there is none.
+    pub(crate) keep: Option<Arc<Limiter>>,
 }
 
-/// What all clones of a limiter share.
+/// What all clones of a service share.
 pub(crate) struct Shared {
-    epoch: Instant,
-    pub(crate) local: Local,
+    pub(crate) limiter: Arc<Limiter>,
     pub(crate) remote: Option<Remote>,
     settings: Settings,
+}
+
+/// What goes on when the settings change: the buckets, the line and the counts.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    epoch: Instant,
+    pub(crate) local: Local,
     /// Whether a quota counts cost, so that answers have something to settle.
-    counts_cost: bool,
+    counts_cost: AtomicBool,
     waited: AtomicU64,
     rejected: AtomicU64,
 }
 
-impl Shared {
-    pub(crate) fn new(settings: Settings) -> Self {
-        let remote = settings
-            .store
-            .clone()
-            .map(|store| Remote::new(store, settings.quotas.clone()));
-        // With a store this process keeps no bucket: what is left here is the line that stands
-        // while the server has us pause.
-        let quotas: &[_] = match remote {
-            Some(_) => &[],
-            None => &settings.quotas,
-        };
+impl Limiter {
+    fn new(quotas: &[(Quota, Unit)], max_waiting: usize) -> Self {
         Self {
             epoch: Instant::now(),
-            local: Local::new(quotas, settings.max_waiting),
-            remote,
-            counts_cost: settings.quotas.iter().any(|&(_, unit)| unit == Unit::Cost),
+            local: Local::new(quotas, max_waiting),
+            counts_cost: AtomicBool::new(false),
             waited: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
-            settings,
         }
     }
 
@@ -75,9 +75,48 @@ impl Shared {
         nanos(instant.saturating_duration_since(self.epoch))
     }
 
+    pub(crate) fn note_quotas(&self, quotas: &[(Quota, Unit)]) {
+        let counts_cost = quotas.iter().any(|&(_, unit)| unit == Unit::Cost);
+        self.counts_cost.store(counts_cost, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let remote = settings
+            .store
+            .clone()
+            .map(|store| Remote::new(store, settings.quotas.clone()));
+        // With a store this process keeps no bucket: what is left here is the line that stands
+        // while the server has us pause.
+        let quotas: &[_] = match remote {
+            Some(_) => &[],
+            None => &settings.quotas,
+        };
+        let limiter = match &settings.keep {
+            Some(limiter) => {
+                let (now, most) = (limiter.now(), settings.max_waiting);
+                limiter.local.set_quotas(now, quotas, Some(most));
+                limiter.clone()
+            }
+            None => Arc::new(Limiter::new(quotas, settings.max_waiting)),
+        };
+        limiter.note_quotas(&settings.quotas);
+        Self {
+            limiter,
+            remote,
+            settings,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        self.limiter.now()
+    }
+
     /// The instant of `at`, on tokio's clock.
     pub(crate) fn instant(&self, at: u64) -> Instant {
-        Deadline::after_instant(self.epoch, Duration::from_nanos(at)).instant()
+        Deadline::after_instant(self.limiter.epoch, Duration::from_nanos(at)).instant()
     }
 
     /// Until when a request of `deadline` that came `now` may wait.
@@ -89,25 +128,35 @@ impl Shared {
             None => u64::MAX,
         };
         deadline.map_or(by_wait, |deadline| {
-            by_wait.min(or_never(self.since_epoch(deadline.instant())))
+            by_wait.min(or_never(self.limiter.since_epoch(deadline.instant())))
         })
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.settings
+            .closing
+            .as_ref()
+            .is_some_and(Closing::is_closed)
+    }
+
+    /// Ready once nobody is to wait any more.
+    pub(crate) fn closed(&self) -> Option<Closed> {
+        self.settings.closing.as_ref().map(Closing::closed)
     }
 
     pub(crate) fn never_waits(&self) -> bool {
         self.settings.max_wait == Some(Duration::ZERO)
     }
 
-    pub(crate) fn has_quota(&self, index: usize) -> bool {
-        index < self.settings.quotas.len()
-    }
-
+    #[inline]
     pub(crate) fn counts_cost(&self) -> bool {
-        self.counts_cost
+        self.limiter.counts_cost.load(Ordering::Relaxed)
     }
 
     /// Whether anything is done with answers.
+    #[inline]
     pub(crate) fn wants_answers(&self) -> bool {
-        self.counts_cost || self.settings.word.is_some()
+        self.settings.word.is_some() || self.counts_cost()
     }
 
     /// Refuses what could never be admitted.
@@ -117,7 +166,7 @@ impl Shared {
         }
         let checked = match &self.remote {
             Some(remote) => remote.check(cost),
-            None => self.local.check(cost),
+            None => self.limiter.local.check(cost),
         };
         checked.map_err(|burst| error::over_burst(cost, burst))
     }
@@ -136,7 +185,7 @@ impl Shared {
 
     /// Counts and tells of a wait.
     pub(crate) fn note_wait(&self, wait: Duration) {
-        self.waited.fetch_add(1, Ordering::Relaxed);
+        self.limiter.waited.fetch_add(1, Ordering::Relaxed);
         if let Some(hook) = &self.settings.hooks.wait {
             hook(wait);
         }
@@ -144,7 +193,7 @@ impl Shared {
 
     /// Counts and tells of a refusal, and gives it back.
     pub(crate) fn note_reject(&self, error: Error) -> Error {
-        self.rejected.fetch_add(1, Ordering::Relaxed);
+        self.limiter.rejected.fetch_add(1, Ordering::Relaxed);
         if let Some(hook) = &self.settings.hooks.reject {
             hook(error.retry_after());
         }
@@ -153,14 +202,14 @@ impl Shared {
 
     pub(crate) fn counts(&self) -> (u64, u64) {
         (
-            self.waited.load(Ordering::Relaxed),
-            self.rejected.load(Ordering::Relaxed),
+            self.limiter.waited.load(Ordering::Relaxed),
+            self.limiter.rejected.load(Ordering::Relaxed),
         )
     }
 
     pub(crate) fn pause(&self, pause: Duration) {
         let now = self.now();
-        self.local.pause(now, now + nanos(pause));
+        self.limiter.local.pause(now, now + nanos(pause));
         if let Some(hook) = &self.settings.hooks.pause {
             hook(pause);
         }
@@ -171,7 +220,10 @@ impl Shared {
         let Some(word) = &self.settings.word else {
             return;
         };
-        let heard = word.hear(status, headers);
+        let heard = word.hear(status, headers, || match &self.settings.clock {
+            Some(clock) => clock(),
+            None => SystemTime::now(),
+        });
         if let Some(pause) = heard.pause {
             self.pause(pause);
         }
@@ -180,14 +232,14 @@ impl Shared {
                 continue;
             };
             // Without a cost function the tokens that are left say nothing of requests.
-            if unit == Unit::Cost && !self.counts_cost {
+            if unit == Unit::Cost && !self.counts_cost() {
                 continue;
             }
             let now = self.now();
             let until = now + nanos(left.within);
-            let tighter = self.local.could_use(now, unit, left.units, until);
+            let tighter = self.limiter.local.could_use(now, unit, left.units, until);
             let pace = tighter.then(|| ServerPace::new(now, left.units, until));
-            self.local.set_server_pace(now, unit, pace);
+            self.limiter.local.set_server_pace(now, unit, pace);
         }
     }
 
@@ -199,7 +251,7 @@ impl Shared {
     pub(crate) fn settle(&self, units: i64) {
         match &self.remote {
             Some(remote) => remote.correct(units),
-            None => self.local.settle(self.now(), units),
+            None => self.limiter.local.settle(self.now(), units),
         }
     }
 }
@@ -210,7 +262,7 @@ impl fmt::Debug for Shared {
             .field("quotas", &self.settings.quotas)
             .field("max_wait", &self.settings.max_wait)
             .field("word", &self.settings.word)
-            .field("local", &self.local)
+            .field("limiter", &self.limiter)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use standpipe_core::sync::Mutex;
@@ -23,6 +24,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The limiter drops the future when its request goes away. At most the units of that one
     /// request may then be lost.
     fn admit(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>>;
+}
+
+impl<T: Store + ?Sized> Store for Arc<T> {
+    fn admit(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+        (**self).admit(ask)
+    }
 }
 
 /// A request for one admission.

@@ -1,16 +1,21 @@
 //! What is kept of a request, and what is decided when an attempt of it has ended.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{Method, Request, Response, Uri};
-use standpipe_core::{BoxError, Deadline, Error, Replay, RequestSent, ResendCount};
+use standpipe_core::{
+    BoxError, Closed, Deadline, Error, ErrorKind, Replay, RequestSent, ResendCount,
+};
 use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::attempt::Outcome;
 use crate::copy::RequestCopy;
-use crate::head::{is_keyed, prepared};
+use crate::head::prepared;
 use crate::outcome::{failed, is_final, stamped};
 use crate::peek::PeekFuture;
 use crate::plan::{Bounds, Progress, asked};
@@ -39,6 +44,10 @@ struct Facts {
     keyed: bool,
     deadline: Option<Deadline>,
     wish: Option<RequestRetry>,
+    /// How far the request came, in any attempt.
+    sent: RequestSent,
+    /// Made when it waits.
+    closed: Option<Closed>,
 }
 
 /// What follows an attempt.
@@ -95,7 +104,7 @@ where
         C: Peeker<R>,
     {
         let result = result.map_err(|error| self.shared.error(error));
-        self.learn();
+        self.learn(&result);
         if let Err(error) = &result
             && self.may_resend(error)
             && progress.resend(error)
@@ -156,6 +165,9 @@ where
             now: Instant::now(),
         };
         let delay = match bounds.plan(progress, decision, delay) {
+            Ok(_) if shared.is_closed() => {
+                return self.give_up(progress, result, GiveUpReason::Closing);
+            }
             Ok(_) if !shared.budget.withdraw(bounds.now) => {
                 Counts::add(&shared.counts.over_budget);
                 return self.give_up(progress, result, GiveUpReason::Budget);
@@ -186,6 +198,7 @@ where
                 attempts: progress.attempts,
                 waited: progress.waited,
                 reason,
+                budget: self.shared.budget.available(),
                 outcome: Outcome::of(&result),
                 uri: &facts.uri,
             });
@@ -222,6 +235,9 @@ where
             };
         }
         progress.attempts += 1;
+        if let Some(facts) = &mut self.facts {
+            facts.closed = None;
+        }
         Ok(self.service.call(request))
     }
 
@@ -241,7 +257,8 @@ where
             RequestSent::Yes => false,
         };
         let given_up = error.retry_info().is_some_and(|info| info.gave_up);
-        error.calls_for_resend() && allowed && in_time && !given_up && self.is_whole()
+        let open = !self.shared.is_closed();
+        error.calls_for_resend() && allowed && in_time && open && !given_up && self.is_whole()
     }
 
     fn is_whole(&self) -> bool {
@@ -287,19 +304,42 @@ where
         }
     }
 
-    fn learn(&mut self) {
-        if self.facts.is_some() {
-            return;
-        }
-        self.facts = self.copy.as_ref().map(|copy| {
-            Box::new(Facts {
+    fn learn<R>(&mut self, result: &Result<R, Error>) {
+        let copy = self.copy.as_ref();
+        let facts = self.facts.take().or_else(|| {
+            let copy = copy?;
+            Some(Box::new(Facts {
                 method: copy.method.clone(),
                 uri: copy.uri.clone(),
-                keyed: copy.headers.as_ref().is_some_and(is_keyed),
+                keyed: copy.is_keyed(),
                 deadline: Deadline::of_parts(&copy.body, &copy.extensions),
                 wish: RequestRetry::of(&copy.extensions).cloned(),
-            })
+                sent: RequestSent::No,
+                closed: None,
+            }))
         });
+        let sent = result
+            .as_ref()
+            .map_or_else(Error::request_sent, |_| RequestSent::Yes);
+        self.facts = facts.map(|mut facts| {
+            facts.sent = facts.sent.max(sent);
+            facts
+        });
+    }
+
+    /// Ready, with the error that it is, once nobody is to wait any more.
+    pub(crate) fn poll_closed(
+        &mut self,
+        progress: &Progress,
+        cx: &mut Context<'_>,
+    ) -> Poll<BoxError> {
+        let (Some(closing), Some(facts)) = (&self.shared.settings.closing, &mut self.facts) else {
+            return Poll::Pending;
+        };
+        let closed = facts.closed.get_or_insert_with(|| closing.closed());
+        ready!(Pin::new(closed).poll(cx));
+        let error = Error::new(ErrorKind::Shutdown).with_request_sent(facts.sent);
+        Poll::Ready(error.with_retry_info(progress.info()).into())
     }
 
     fn tell_retry(&self, attempts: u32, delay: Duration, resend: bool, outcome: Outcome<'_>) {
@@ -308,6 +348,7 @@ where
             attempts,
             delay,
             resend,
+            budget: self.shared.budget.available(),
             outcome,
             uri: &facts.uri,
         };

@@ -25,13 +25,17 @@ where
 /// It is data. No value of a field panics or overflows: a product that is no number or below zero
 /// counts as `initial`, one too large as `max`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct ExponentialBackoff {
     /// The wait after the first attempt; 1 s unless set.
+    #[cfg_attr(feature = "serde", serde(with = "standpipe_core::data::duration"))]
     pub initial: Duration,
     /// By what each wait is longer than the one before it; 2.0 unless set.
     pub multiplier: f64,
     /// No wait is longer; 30 s unless set.
+    #[cfg_attr(feature = "serde", serde(with = "standpipe_core::data::duration"))]
     pub max: Duration,
     /// How clients that failed together are kept from coming back together.
     pub jitter: Jitter,
@@ -39,6 +43,8 @@ pub struct ExponentialBackoff {
 
 /// What chance does to a wait.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Jitter {
     /// Nothing.

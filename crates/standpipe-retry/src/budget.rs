@@ -29,6 +29,8 @@ impl<T: Budget + ?Sized> Budget for Arc<T> {
 
 /// The settings of a [`RetryBudget`], as data.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct BudgetPolicy {
     /// Which share of the requests may be made again; 0.2 unless set. What is no number, or below
@@ -113,6 +115,18 @@ impl RetryBudget {
     pub fn withdraw_at(&self, now: Instant) -> bool {
         // What is lost with the second goes first.
         self.take_from_second(now.saturating_duration_since(self.begun)) || self.take_from_balance()
+    }
+
+    /// How many retries it allows now: the rest of this second's and what was saved.
+    pub fn available(&self) -> u64 {
+        let now = self.begun.elapsed().as_secs() & u64::from(u32::MAX);
+        let seen = self.second.load(Ordering::Relaxed);
+        let used = match seen >> 32 {
+            second if second >= now => seen & u64::from(u32::MAX),
+            _ => 0,
+        };
+        let saved = self.balance.load(Ordering::Relaxed) / RETRY;
+        u64::from(self.per_second).saturating_sub(used) + saved
     }
 
     fn take_from_second(&self, age: Duration) -> bool {
@@ -211,19 +225,39 @@ where
 }
 
 /// The budget of one service.
+#[derive(Clone)]
 pub(crate) enum ServiceBudget {
     None,
-    Own(RetryBudget),
+    Own(Arc<RetryBudget>),
     Given(Arc<dyn Budget>),
 }
 
 impl ServiceBudget {
+    pub(crate) fn of(policy: Option<BudgetPolicy>) -> Self {
+        match policy {
+            Some(policy) => Self::Own(Arc::new(RetryBudget::new(policy))),
+            None => Self::None,
+        }
+    }
+
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self, Self::Given(_))
+    }
+
     #[inline]
     pub(crate) fn deposit(&self) {
         match self {
             Self::None => {}
             Self::Own(budget) => budget.deposit(),
             Self::Given(budget) => budget.deposit(),
+        }
+    }
+
+    /// None where there is no limit, or one that cannot tell.
+    pub(crate) fn available(&self) -> Option<u64> {
+        match self {
+            Self::None | Self::Given(_) => None,
+            Self::Own(budget) => Some(budget.available()),
         }
     }
 

@@ -1,15 +1,17 @@
-use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+
+use crate::head::names_key;
 
 /// A request to be sent again.
 ///
-/// It is not a `Request`, because that has a header map even where there are no headers, and making,
-/// moving and dropping an empty one is most of what a copy would cost.
+/// It is not a `Request`, because of the header map in that: making, moving and dropping an empty one
+/// is most of what a copy would cost, and a list is had for half of what a map of a few headers is.
 #[derive(Debug)]
 pub(crate) struct RequestCopy<B> {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     version: Version,
-    pub(crate) headers: Option<HeaderMap>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) extensions: Extensions,
     pub(crate) body: B,
 }
@@ -23,7 +25,10 @@ impl<B> RequestCopy<B> {
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),
-            headers: (!headers.is_empty()).then(|| headers.clone()),
+            headers: match headers.is_empty() {
+                true => Vec::new(),
+                false => listed(headers),
+            },
             extensions: match extensions.is_empty() {
                 true => Extensions::new(),
                 false => extensions.clone(),
@@ -32,15 +37,31 @@ impl<B> RequestCopy<B> {
         }
     }
 
+    /// Whether the request has a key by which its sender may send it twice.
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.headers.iter().any(|(name, _)| names_key(name))
+    }
+
     pub(crate) fn into_request(self) -> Request<B> {
         let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
         *request.version_mut() = self.version;
-        if let Some(headers) = self.headers {
-            *request.headers_mut() = headers;
+        request.headers_mut().reserve(self.headers.len());
+        for (name, value) in self.headers {
+            request.headers_mut().append(name, value);
         }
         *request.extensions_mut() = self.extensions;
         request
     }
+}
+
+fn listed(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let mut list = Vec::with_capacity(headers.len());
+    list.extend(
+        headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
+    list
 }

@@ -55,6 +55,16 @@ pin_project! {
     }
 }
 
+impl<F, R> State<F, R> {
+    /// Whether another attempt is decided upon and not begun.
+    fn waits(&self) -> bool {
+        matches!(
+            self,
+            Self::Draining { .. } | Self::Waiting { .. } | Self::Starting
+        )
+    }
+}
+
 impl<S, B, R, C> ResponseFuture<S, B, R, C>
 where
     S: Service<Request<B>>,
@@ -88,23 +98,28 @@ where
 {
     type Output = Result<Response<R>, BoxError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.as_mut().project();
         let StateProj::Calling { future } = this.state.as_mut().project() else {
             return self.go_on(None, cx);
         };
+        let polled = future.poll(cx);
         let again = this.again.as_ref();
-        match future.poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(response)) if again.is_none_or(|again| again.passes(&response)) => {
-                // Whoever keeps a finished future around keeps no copy with it.
-                *this.again = None;
-                if this.progress.attempts == 1 {
-                    return Poll::Ready(Ok(response));
-                }
-                Poll::Ready(stamped(this.progress, Ok(response)))
-            }
+        // Looked at where it lies: moving a response about is a part of what a call costs.
+        let passes = match &polled {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(response)) => again.is_none_or(|again| again.passes(response)),
+            Poll::Ready(Err(_)) => false,
+        };
+        if passes && this.progress.attempts == 1 {
+            // Whoever keeps a finished future around keeps no copy with it.
+            *this.again = None;
+            return polled.map_err(Into::into);
+        }
+        match polled {
             Poll::Ready(result) => self.go_on(Some(result), cx),
+            Poll::Pending => Poll::Pending,
         }
     }
 }
@@ -127,6 +142,14 @@ where
     ) -> Poll<Result<Response<R>, BoxError>> {
         let mut this = self.project();
         loop {
+            if this.state.waits()
+                && let Some(again) = this.again.as_mut()
+                && let Poll::Ready(error) = again.poll_closed(this.progress, cx)
+            {
+                this.state.set(State::Refused { error: None });
+                *this.again = None;
+                return Poll::Ready(Err(error));
+            }
             let next = match this.state.as_mut().project() {
                 // Calling => the end, or any other but Refused
                 StateProj::Calling { future } => {

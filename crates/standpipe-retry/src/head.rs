@@ -28,6 +28,11 @@ pub(crate) fn give_key<B>(request: &mut Request<B>, make: &dyn Fn() -> HeaderVal
     }
 }
 
-pub(crate) fn is_keyed(headers: &HeaderMap) -> bool {
-    headers.contains_key(IDEMPOTENCY_KEY) || headers.contains_key(X_IDEMPOTENCY_KEY)
+fn is_keyed(headers: &HeaderMap) -> bool {
+    headers.keys().any(names_key)
+}
+
+/// Whether the header `name` holds a key by which a request may be sent twice.
+pub(crate) fn names_key(name: &HeaderName) -> bool {
+    *name == IDEMPOTENCY_KEY || *name == X_IDEMPOTENCY_KEY
 }

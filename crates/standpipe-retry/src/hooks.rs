@@ -13,6 +13,7 @@ pub struct RetryEvent<'a> {
     pub(crate) attempts: u32,
     pub(crate) delay: Duration,
     pub(crate) resend: bool,
+    pub(crate) budget: Option<u64>,
     pub(crate) outcome: Outcome<'a>,
     pub(crate) uri: &'a Uri,
 }
@@ -23,6 +24,7 @@ pub struct GiveUpEvent<'a> {
     pub(crate) attempts: u32,
     pub(crate) waited: Duration,
     pub(crate) reason: GiveUpReason,
+    pub(crate) budget: Option<u64>,
     pub(crate) outcome: Outcome<'a>,
     pub(crate) uri: &'a Uri,
 }
@@ -43,6 +45,8 @@ pub enum GiveUpReason {
     Body,
     /// The answer's body says that trying again is of no use.
     Peeked,
+    /// The client is closing.
+    Closing,
 }
 
 impl GiveUpReason {
@@ -55,6 +59,7 @@ impl GiveUpReason {
             Self::RetryAfter => "retry_after",
             Self::Body => "body",
             Self::Peeked => "peeked",
+            Self::Closing => "closing",
         }
     }
 }
@@ -105,6 +110,12 @@ macro_rules! outcome_accessors {
             /// The last error, where there was no answer.
             pub fn error(&self) -> Option<&Error> {
                 self.outcome.error()
+            }
+
+            /// How many more retries the budget allows now; `None` where there is none, or one
+            /// that was [given](crate::RetryLayer::budget) as an object.
+            pub fn budget(&self) -> Option<u64> {
+                self.budget
             }
 
             /// The request's URI.

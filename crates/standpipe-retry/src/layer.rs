@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderValue, request::Parts};
-use standpipe_core::{BoxError, RequestSent};
+use standpipe_core::{BoxError, Closing, RequestSent};
 use tower_layer::Layer;
 
 use crate::hooks::Hooks;
@@ -45,6 +45,8 @@ impl RetryLayer {
                 hooks: Hooks::default(),
                 clock: None,
                 seed: None,
+                closing: None,
+                keep: None,
                 peek: NoPeek,
             },
         }
@@ -72,6 +74,8 @@ impl<C> RetryLayer<C> {
                 hooks: settings.hooks,
                 clock: settings.clock,
                 seed: settings.seed,
+                closing: settings.closing,
+                keep: settings.keep,
                 peek,
             },
         }
@@ -96,6 +100,24 @@ impl<C> RetryLayer<C> {
     #[must_use]
     pub fn budget(mut self, budget: impl Budget + 'static) -> Self {
         self.settings.budget = Some(Arc::new(budget));
+        self
+    }
+
+    /// Once `signal` is closed there are no retries: a request that waits for one ends at once with
+    /// [`Shutdown`](standpipe_core::ErrorKind::Shutdown), and one whose attempt ends gets that one's
+    /// outcome. Attempts under way go on.
+    #[must_use]
+    pub fn closing(mut self, signal: Closing) -> Self {
+        self.settings.closing = Some(signal);
+        self
+    }
+
+    /// Goes on with the counts of the service that `handle` is of, and with its budget, where the
+    /// policy of that is the same here and neither was [given](RetryLayer::budget) as an object. All
+    /// else is as this layer says: so a stack is rebuilt with other settings.
+    #[must_use]
+    pub fn keep<D>(mut self, handle: &RetryHandle<D>) -> Self {
+        self.settings.keep = Some(handle.shared.kept());
         self
     }
 

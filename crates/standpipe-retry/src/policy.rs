@@ -39,6 +39,8 @@ pub enum Decision {
 
 /// Which methods are sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Methods {
     /// All of them.
     Any,
@@ -49,6 +51,8 @@ pub enum Methods {
 /// What becomes of a `Retry-After` that is longer than
 /// [`max_retry_after`](RetryPolicy::max_retry_after).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum TooLong {
     /// The answer goes to the caller at once.
     GiveUp,
@@ -69,6 +73,8 @@ pub enum TooLong {
 /// assert_ne!(policy, RetryPolicy::new());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct RetryPolicy {
     /// How many times a request is tried again after the first; 3 unless set. With 0 the layer does
@@ -84,6 +90,7 @@ pub struct RetryPolicy {
     /// ones unless set.
     pub unanswered: Methods,
     /// The longest wait that a server may ask for; 2 minutes unless set.
+    #[cfg_attr(feature = "serde", serde(with = "standpipe_core::data::duration"))]
     pub max_retry_after: Duration,
     /// What becomes of a longer one; unless set, the answer goes to the caller.
     pub too_long: TooLong,
@@ -91,6 +98,7 @@ pub struct RetryPolicy {
     pub replay_cap: usize,
     /// How many retries all requests together may have; 20 % of them and 10 per second unless set.
     /// `None` is no limit.
+    #[cfg_attr(feature = "serde", serde(with = "standpipe_core::data::or_none"))]
     pub budget: Option<BudgetPolicy>,
 }
 

@@ -97,10 +97,12 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<S, B, R, C>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let settings = &self.shared.settings;
         self.shared.budget.deposit();
@@ -117,13 +119,13 @@ where
             }
             Again::of(&mut request, cap, &self.inner, &self.shared)
         };
-        match &settings.hooks.before_attempt {
-            None => ResponseFuture::new(self.inner.call(request), again),
-            Some(hook) => match prepared(request, hook, 0) {
+        if let Some(hook) = &settings.hooks.before_attempt {
+            return match prepared(request, hook, 0) {
                 Ok(request) => ResponseFuture::new(self.inner.call(request), again),
                 Err(error) => ResponseFuture::refused(error),
-            },
+            };
         }
+        ResponseFuture::new(self.inner.call(request), again)
     }
 }
 

@@ -3,12 +3,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use standpipe_core::sync::atomic::{AtomicU64, Ordering};
-use standpipe_core::{BoxError, Error};
+use standpipe_core::{BoxError, Closing, Error};
 
 use crate::budget::ServiceBudget;
 use crate::hooks::Hooks;
 use crate::random::Random;
-use crate::{Backoff, Budget, Policy, RetryBudget, RetryPolicy, RetryStats};
+use crate::{Backoff, Budget, BudgetPolicy, Policy, RetryPolicy, RetryStats};
 
 pub(crate) type WallClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
@@ -22,7 +22,18 @@ pub(crate) struct Settings<C> {
     pub(crate) hooks: Hooks,
     pub(crate) clock: Option<WallClock>,
     pub(crate) seed: Option<u64>,
+    pub(crate) closing: Option<Closing>,
+    /// What goes on under these settings; new where there is none.
+    pub(crate) keep: Option<Kept>,
     pub(crate) peek: C,
+}
+
+/// What is left of a service whose settings change.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    policy: Option<BudgetPolicy>,
+    budget: ServiceBudget,
+    counts: Arc<Counts>,
 }
 
 /// What all clones of a service have in common.
@@ -30,7 +41,7 @@ pub(crate) struct Shared<C> {
     pub(crate) settings: Settings<C>,
     pub(crate) budget: ServiceBudget,
     pub(crate) random: Random,
-    pub(crate) counts: Counts,
+    pub(crate) counts: Arc<Counts>,
 }
 
 /// Counted off the fast path only.
@@ -59,16 +70,38 @@ impl Counts {
 
 impl<C> Shared<C> {
     pub(crate) fn new(settings: Settings<C>) -> Self {
+        let kept = settings.keep.as_ref();
         let budget = match (&settings.budget, settings.policy.budget) {
             (Some(given), _) => ServiceBudget::Given(Arc::clone(given)),
-            (None, Some(policy)) => ServiceBudget::Own(RetryBudget::new(policy)),
-            (None, None) => ServiceBudget::None,
+            (None, policy) => match kept {
+                Some(kept) if kept.policy == policy && !kept.budget.is_given() => {
+                    kept.budget.clone()
+                }
+                _ => ServiceBudget::of(policy),
+            },
         };
         Self {
             budget,
             random: settings.seed.map_or_else(Random::unseeded, Random::seeded),
-            counts: Counts::default(),
+            counts: kept.map_or_else(Arc::default, |kept| Arc::clone(&kept.counts)),
             settings,
+        }
+    }
+
+    /// Whether nobody is to wait any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.settings
+            .closing
+            .as_ref()
+            .is_some_and(Closing::is_closed)
+    }
+
+    /// What another service goes on with.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept {
+            policy: self.settings.policy.budget,
+            budget: self.budget.clone(),
+            counts: Arc::clone(&self.counts),
         }
     }
 

@@ -4,11 +4,22 @@ use standpipe_core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::clock::Clock;
 
-/// A known host. Whoever holds it besides the map and the queue has a request in flight.
+/// A known host. Whoever holds it besides the map has a request in flight, or is looking at it.
 #[derive(Debug)]
 pub(crate) struct Host<S> {
-    pub(crate) origin: Origin,
     pub(crate) service: S,
+    pub(crate) place: Arc<Place>,
+    /// The place's own, here for the end of each request.
+    clock: Arc<Clock>,
+}
+
+/// What stays when the service of a host is replaced: its name, and its turn to go.
+///
+/// The queue holds one, and every service of the host that is still in use another. So while
+/// requests run on a service that was replaced, the count of this shows it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) origin: Origin,
     clock: Arc<Clock>,
     last_used: AtomicU64,
     removed: AtomicBool,
@@ -16,9 +27,28 @@ pub(crate) struct Host<S> {
 
 impl<S> Host<S> {
     pub(crate) fn new(origin: Origin, service: S, clock: &Arc<Clock>) -> Self {
+        Self::at(Arc::new(Place::new(origin, clock)), service)
+    }
+
+    /// The same host with another service.
+    pub(crate) fn with_service(&self, service: S) -> Self {
+        Self::at(Arc::clone(&self.place), service)
+    }
+
+    fn at(place: Arc<Place>, service: S) -> Self {
+        let clock = Arc::clone(&place.clock);
+        Self {
+            service,
+            place,
+            clock,
+        }
+    }
+}
+
+impl Place {
+    fn new(origin: Origin, clock: &Arc<Clock>) -> Self {
         Self {
             origin,
-            service,
             clock: Arc::clone(clock),
             last_used: AtomicU64::new(0),
             removed: AtomicBool::new(false),
@@ -49,6 +79,6 @@ impl<S> Drop for Lease<S> {
         // Stamped at the end and not at the start: while the request runs the count protects the
         // host, and a host is idle from the end of its last request on.
         let now = self.0.clock.end_of_request();
-        self.0.last_used.store(now, Ordering::Relaxed);
+        self.0.place.last_used.store(now, Ordering::Relaxed);
     }
 }

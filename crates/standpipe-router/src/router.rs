@@ -89,7 +89,7 @@ impl<N, S> HostRouter<N, S> {
         S: Clone,
     {
         let hosts = self.shared.hosts.snapshot();
-        let pair = |host: &crate::host::Host<S>| (host.origin.clone(), host.service.clone());
+        let pair = |host: &crate::host::Host<S>| (host.place.origin.clone(), host.service.clone());
         hosts.iter().map(|host| pair(host)).collect()
     }
 
@@ -115,6 +115,27 @@ impl<N, S> HostRouter<N, S> {
     /// `keep` runs under no lock; a host that comes meanwhile is not asked about.
     pub fn retain(&self, keep: impl FnMut(&Origin, &S) -> bool) {
         self.shared.hosts.retain(keep);
+    }
+
+    /// Gives known hosts another service in the place of theirs, as when settings have changed.
+    ///
+    /// `new_service` is told the origin of each host and its present service; with `None` it keeps
+    /// that one. A request finds the old service or the new one, and those in flight end on the one
+    /// they have. The host keeps its turn in the order of eviction, and is in use while requests
+    /// run on either.
+    ///
+    /// No host is left with a service made of earlier settings, if what the maker of services
+    /// reads is set before the call: one whose first request comes meanwhile is asked about, or is
+    /// made after the call began.
+    ///
+    /// `new_service` runs under no lock and may use the router. Where two calls overlap, a host is
+    /// asked about again when the other call was first, so the service that is given last stays.
+    ///
+    /// # Panics
+    ///
+    /// When `new_service` does; the hosts before have their new services by then.
+    pub fn rebuild(&self, new_service: impl FnMut(&Origin, &S) -> Option<S>) {
+        self.shared.hosts.rebuild(new_service);
     }
 }
 

@@ -135,5 +135,8 @@ fn poll_wait(
 #[cold]
 fn error_of_inner(error: impl Into<BoxError>, rename: bool) -> Error {
     let error = error.into();
-    Error::from_boxed(if rename { renamed(error) } else { error })
+    Error::from_boxed(match rename {
+        true => renamed(error, Clock::Attempt),
+        false => error,
+    })
 }

@@ -27,24 +27,25 @@ pub(crate) fn in_body(clock: Clock, idle: Option<Duration>) -> Error {
 fn kind(clock: Clock) -> ErrorKind {
     match clock {
         Clock::Deadline => ErrorKind::DeadlineExceeded,
+        Clock::Head => ErrorKind::ResponseTimeout,
         Clock::Attempt => ErrorKind::AttemptTimeout,
         Clock::BodyIdle => ErrorKind::BodyIdleTimeout,
     }
 }
 
-/// The inner service's `error`, by the name of the attempt where it was the attempt's time that the
-/// inner service knew as its deadline. All that it says of the request stays.
+/// The inner service's `error`, by the name of `clock` where it was that clock's time that the inner
+/// service knew as its deadline. All that it says of the request stays.
 #[cold]
-pub(crate) fn renamed(error: BoxError) -> BoxError {
+pub(crate) fn renamed(error: BoxError, clock: Clock) -> BoxError {
     let Some(found) = Error::find(error.as_ref()) else {
         return error;
     };
     if found.kind() != ErrorKind::DeadlineExceeded {
         return error;
     }
-    let mut renamed = Error::new(ErrorKind::AttemptTimeout)
+    let mut renamed = Error::new(kind(clock))
         .with_request_sent(found.request_sent())
-        .with_attempts(found.attempts());
+        .with_retry_info(found.retry_info().unwrap_or_default());
     if let Some(phase) = found.phase() {
         renamed = renamed.with_phase(phase);
     }

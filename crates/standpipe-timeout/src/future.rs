@@ -57,8 +57,10 @@ where
             let plan = this.plan.body;
             return Poll::Ready(match result {
                 Ok(response) => Ok(response.map(|body| TimeoutBody::new(body, plan))),
-                Err(error) if plan.rename => Err(renamed(error.into())),
-                Err(error) => Err(error.into()),
+                Err(error) => Err(match this.plan.rename {
+                    Some(clock) => renamed(error.into(), clock),
+                    None => error.into(),
+                }),
             });
         }
         let Some(limit) = this.plan.head else {

@@ -38,6 +38,7 @@ impl TimeoutLayer {
     pub fn total(timeout: impl Into<Option<Duration>>) -> Self {
         Self::new(RequestTimeout {
             total: timeout.into(),
+            head: None,
             body_idle: None,
         })
     }
@@ -50,6 +51,7 @@ impl TimeoutLayer {
     pub fn body_idle(timeout: impl Into<Option<Duration>>) -> Self {
         Self::new(RequestTimeout {
             total: None,
+            head: None,
             body_idle: timeout.into(),
         })
     }

@@ -33,6 +33,7 @@ pub(crate) enum HandedDown {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
     Deadline,
+    Head,
     Attempt,
     BodyIdle,
 }
@@ -48,6 +49,9 @@ pub(crate) struct Limit {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) head: Option<Limit>,
+    /// What went down as the deadline of the head, where it is not the request's own: by that name
+    /// the inner service's error goes up.
+    pub(crate) rename: Option<Clock>,
     pub(crate) body: BodyPlan,
 }
 
@@ -91,13 +95,43 @@ fn plan_request<B: 'static>(
         None => Deadline::of(request),
     };
     let end = deadline.map(Limit::deadline);
+    let head = head_limit(chosen.head, end);
+    let rename = match head {
+        // An inner service that held to it to the end would cut the body by it.
+        Some(head) if head.clock == Clock::Head && handed_down == HandedDown::Head => {
+            Deadline::at(head.at).attach(request);
+            Some(Clock::Head)
+        }
+        _ => None,
+    };
+    let here = match handed_down {
+        HandedDown::Nothing => true,
+        HandedDown::Head => false,
+        HandedDown::All => head.is_some_and(|head| head.clock == Clock::Head),
+    };
     Plan {
-        head: end.filter(|_| handed_down == HandedDown::Nothing),
+        head: head.filter(|_| here),
+        rename,
         body: BodyPlan {
             end: end.filter(|_| handed_down != HandedDown::All),
             idle: chosen.body_idle,
             rename: false,
         },
+    }
+}
+
+/// The earlier of the limit on the head alone and the one on everything.
+fn head_limit(head: Option<Duration>, end: Option<Limit>) -> Option<Limit> {
+    let Some(head) = head else {
+        return end;
+    };
+    let head = Deadline::after(head).instant();
+    match end {
+        Some(end) if end.at <= head => Some(end),
+        _ => Some(Limit {
+            at: head,
+            clock: Clock::Head,
+        }),
     }
 }
 
@@ -123,6 +157,7 @@ fn plan_attempt<B: 'static>(
     if here {
         return Plan {
             head: Some(limit),
+            rename: None,
             body: BodyPlan {
                 end: body.then_some(limit),
                 ..BodyPlan::default()
@@ -135,6 +170,7 @@ fn plan_attempt<B: 'static>(
     }
     Plan {
         head: None,
+        rename: rename.then_some(Clock::Attempt),
         body: BodyPlan {
             rename,
             ..BodyPlan::default()

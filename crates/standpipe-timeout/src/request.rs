@@ -16,11 +16,13 @@ use std::time::Duration;
 /// use std::time::Duration;
 ///
 /// let mut request = http::Request::new(());
-/// request.extensions_mut().insert(RequestTimeout::streaming(Duration::from_secs(30)));
+/// let timeout = RequestTimeout::streaming(Duration::from_secs(30)).head(Duration::from_secs(120));
+/// request.extensions_mut().insert(timeout);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestTimeout {
     pub(crate) total: Option<Duration>,
+    pub(crate) head: Option<Duration>,
     pub(crate) body_idle: Option<Duration>,
 }
 
@@ -29,6 +31,7 @@ impl RequestTimeout {
     pub const fn none() -> Self {
         Self {
             total: None,
+            head: None,
             body_idle: None,
         }
     }
@@ -38,6 +41,7 @@ impl RequestTimeout {
     pub const fn total(total: Duration) -> Self {
         Self {
             total: Some(total),
+            head: None,
             body_idle: None,
         }
     }
@@ -46,6 +50,14 @@ impl RequestTimeout {
     /// reader has waited `body_idle` for its next frame.
     pub const fn streaming(body_idle: Duration) -> Self {
         Self::none().body_idle(body_idle)
+    }
+
+    /// The same with a limit on the time up to the response head: queueing and retries included, the
+    /// body not. It is the total's companion where the body may take longer.
+    #[must_use]
+    pub const fn head(mut self, head: Duration) -> Self {
+        self.head = Some(head);
+        self
     }
 
     /// The same with a limit on how long the reader waits for the next frame of the body.

@@ -6,7 +6,9 @@ use hyper_util::client::legacy::connect::dns::GaiResolver;
 use standpipe_core::{Error, Origin};
 
 use crate::check;
-use crate::config::{Http1Config, Http2Config, PhaseTimeouts, PoolLimits, Protocol, TcpConfig};
+use crate::config::{
+    Http1Config, Http2Config, MinThroughput, PhaseTimeouts, PoolLimits, Protocol, TcpConfig,
+};
 use crate::connect::{self, BoxConnector, Connector, Way};
 use crate::dial::Tcp;
 use crate::dns::{self, AddressFilter, BoxResolver, Lookups, Resolver};
@@ -100,6 +102,8 @@ impl TransportBuilder {
         response_head_timeout: Option<Duration> => timeouts.response_head;
         /// [`PhaseTimeouts::body_idle`].
         body_idle_timeout: Option<Duration> => timeouts.body_idle;
+        /// [`PhaseTimeouts::body_throughput`].
+        body_throughput: Option<MinThroughput> => timeouts.body_throughput;
         /// [`PhaseTimeouts::write_idle`].
         write_idle_timeout: Option<Duration> => timeouts.write_idle;
         /// [`TcpConfig::local_address`].
@@ -171,10 +175,10 @@ impl TransportBuilder {
         self
     }
 
-    /// Tells `events` what happens in the pool.
+    /// Tells `events` what happens in the pool, after those that were set before.
     #[must_use]
     pub fn events(mut self, events: impl PoolEvents) -> Self {
-        self.events = Events::new(events);
+        self.events = self.events.and(events);
         self
     }
 
@@ -187,6 +191,7 @@ impl TransportBuilder {
     pub fn build(self) -> Result<Transport, Error> {
         check::limits(&self.limits)?;
         check::tcp(&self.tcp)?;
+        check::timeouts(&self.timeouts)?;
         self.check_connector()?;
         self.tls.check()?;
         let (limits, config, events) = self.into_parts();

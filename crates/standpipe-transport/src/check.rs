@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use standpipe_core::{Error, ErrorKind, Phase};
 
-use crate::config::{PoolLimits, TcpConfig};
+use crate::config::{PhaseTimeouts, PoolLimits, TcpConfig};
 use crate::key::DialConfig;
 
 /// What was said about the connector, and about what it makes void.
@@ -65,6 +65,22 @@ pub(crate) fn tcp(tcp: &TcpConfig) -> Result<(), Error> {
     if tcp.local_address.is_some() && tcp.local_addresses.is_some() {
         return Err(refused(
             "local_address and local_addresses are set, but only one of them may be".into(),
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn timeouts(timeouts: &PhaseTimeouts) -> Result<(), Error> {
+    let Some(least) = timeouts.body_throughput else {
+        return Ok(());
+    };
+    at_least_one(
+        "body_throughput.bytes_per_second",
+        Some(least.bytes_per_second),
+    )?;
+    if least.grace == Duration::ZERO {
+        return Err(refused(
+            "body_throughput.grace is 0s, but must be more than zero".into(),
         ));
     }
     Ok(())

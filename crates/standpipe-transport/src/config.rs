@@ -84,6 +84,9 @@ pub struct PhaseTimeouts {
     pub response_head: Option<Duration>,
     /// The longest silence within a response body. Default: none.
     pub body_idle: Option<Duration>,
+    /// The least rate at which a response body may come. Default: none, as bodies that wait for news may
+    /// be silent for long.
+    pub body_throughput: Option<MinThroughput>,
     /// The longest time that the peer may take no bytes of ours. Default: none.
     pub write_idle: Option<Duration>,
 }
@@ -97,7 +100,32 @@ impl Default for PhaseTimeouts {
             tls: Some(Duration::from_secs(10)),
             response_head: Some(Duration::from_secs(60)),
             body_idle: None,
+            body_throughput: None,
             write_idle: None,
+        }
+    }
+}
+
+/// The rate below which a response body is given up, with
+/// [`BodyIdleTimeout`](standpipe_core::ErrorKind::BodyIdleTimeout): what comes byte by byte is
+/// never silent for long, and never whole.
+///
+/// Time counts while the caller waits for the peer, and at no other time: whoever reads slowly is not
+/// held against the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MinThroughput {
+    /// So many bytes a second must come, on the average over the grace. At least 1.
+    pub bytes_per_second: u64,
+    /// For how long is waited before the rate is looked at, and again each time. More than zero.
+    pub grace: Duration,
+}
+
+impl Default for MinThroughput {
+    /// One byte a second over 20 s.
+    fn default() -> Self {
+        Self {
+            bytes_per_second: 1,
+            grace: Duration::from_secs(20),
         }
     }
 }

@@ -66,6 +66,28 @@ impl CloseReason {
         Self::Runtime,
     ];
 
+    /// A word for it, such as `idle_timeout`: for labels and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Error => "error",
+            Self::IdleTimeout => "idle_timeout",
+            Self::IdleLimit => "idle_limit",
+            Self::Lifetime => "lifetime",
+            Self::MaxRequests => "max_requests",
+            Self::Yielded => "yielded",
+            Self::LimitLowered => "limit_lowered",
+            Self::Cancelled => "cancelled",
+            Self::Suspect => "suspect",
+            Self::Evicted => "evicted",
+            Self::Address => "address",
+            Self::Descriptors => "descriptors",
+            Self::Upgraded => "upgraded",
+            Self::Shutdown => "shutdown",
+            Self::Runtime => "runtime",
+        }
+    }
+
     pub(crate) fn index(self) -> usize {
         usize::from(self as u8)
     }
@@ -114,13 +136,26 @@ pub struct Closed<'a> {
 /// once. Nothing else is ordered between threads.
 #[allow(unused_variables, reason = "the names are for the reader")]
 pub trait PoolEvents: Send + Sync + 'static {
+    /// Whether it is told of each use of a connection: [`leased`](PoolEvents::leased),
+    /// [`reused`](PoolEvents::reused) and [`returned`](PoolEvents::returned). Asked once, when it is set. For
+    /// one that has no use for these, a request pays a branch and no call.
+    fn follows_uses(&self) -> bool {
+        true
+    }
+
     /// A connection was opened and is about to be used.
     fn created(&self, origin: &Origin, connection: &ConnectionFacts) {}
 
-    /// A request goes out on a connection that carried `uses_before` others.
+    /// A request begins to use a connection, or a stream of it. From then on it is in use, until
+    /// [`returned`](PoolEvents::returned) was told as often or it is closed.
+    fn leased(&self, origin: &Origin, connection: &ConnectionFacts) {}
+
+    /// A request goes out on a connection that carried `uses_before` others; told after
+    /// [`leased`](PoolEvents::leased).
     fn reused(&self, origin: &Origin, connection: &ConnectionFacts, uses_before: u64) {}
 
-    /// A request is done with a connection, which is in order.
+    /// A request is done with a connection, which is in order. Where it was dropped before its end, this is told
+    /// of a connection that others share, and an HTTP/1.1 connection is closed.
     fn returned(&self, origin: &Origin, connection: &ConnectionFacts) {}
 
     /// The socket of a connection is closed.
@@ -136,27 +171,57 @@ pub trait PoolEvents: Send + Sync + 'static {
     fn queue_full(&self, origin: &Origin) {}
 }
 
-/// The hook of a transport, if it has one.
+/// The hooks of a transport, if it has any.
 #[derive(Clone, Default)]
-pub(crate) struct Events(Option<Arc<dyn PoolEvents>>);
+pub(crate) struct Events(Option<Arc<Hooks>>);
+
+#[derive(Clone)]
+struct Hooks {
+    all: Vec<Arc<dyn PoolEvents>>,
+    /// Whether one of them is told of each use.
+    uses: bool,
+}
 
 impl Events {
-    pub(crate) fn new(hook: impl PoolEvents) -> Self {
-        Self(Some(Arc::new(hook)))
+    /// Those there are, and `hook`.
+    pub(crate) fn and(&self, hook: impl PoolEvents) -> Self {
+        let before = self.0.as_deref();
+        let mut all = before.map_or_else(Vec::new, |hooks| hooks.all.clone());
+        let uses = hook.follows_uses() || before.is_some_and(|hooks| hooks.uses);
+        all.push(Arc::new(hook));
+        Self(Some(Arc::new(Hooks { all, uses })))
     }
 
-    /// Tells the hook. Without one this is one branch.
+    /// Tells the hooks. Without any this is one branch.
     #[inline]
-    pub(crate) fn tell(&self, event: impl FnOnce(&dyn PoolEvents)) {
-        if let Some(hook) = &self.0 {
-            call(hook, event);
+    pub(crate) fn tell(&self, event: impl Fn(&dyn PoolEvents)) {
+        if let Some(hooks) = &self.0 {
+            hooks.tell(event);
+        }
+    }
+
+    /// The same of what happens with each request.
+    #[inline]
+    pub(crate) fn tell_use(&self, event: impl Fn(&dyn PoolEvents)) {
+        if let Some(hooks) = &self.0
+            && hooks.uses
+        {
+            hooks.tell(event);
+        }
+    }
+}
+
+impl Hooks {
+    #[cold]
+    fn tell(&self, event: impl Fn(&dyn PoolEvents)) {
+        for hook in &self.all {
+            call(hook, &event);
         }
     }
 }
 
 /// Events are told from `Drop` too, where a panic during another one would abort the process.
-#[cold]
-fn call(hook: &Arc<dyn PoolEvents>, event: impl FnOnce(&dyn PoolEvents)) {
+fn call(hook: &Arc<dyn PoolEvents>, event: impl Fn(&dyn PoolEvents)) {
     let told = catch_unwind(AssertUnwindSafe(|| event(hook.as_ref())));
     // What a panic carries may itself panic when it is dropped.
     if let Err(payload) = told {

@@ -19,7 +19,9 @@ mod stats;
 mod tls;
 
 pub use builder::TransportBuilder;
-pub use config::{Http1Config, Http2Config, PhaseTimeouts, PoolLimits, Protocol, TcpConfig};
+pub use config::{
+    Http1Config, Http2Config, MinThroughput, PhaseTimeouts, PoolLimits, Protocol, TcpConfig,
+};
 pub use connect::Connector;
 pub use dns::{Name, Resolver};
 pub use events::{CloseReason, Closed, PoolEvents};

@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::check;
 use crate::config::PoolLimits;
 use crate::dns;
 use crate::events::{CloseReason, Events};
-use crate::exchange::ResponseFuture;
+use crate::exchange::{Outgoing, ResponseFuture, SendBody};
 use crate::key::DialConfig;
 use crate::pool::{OriginPool, Shared, Shutdown, Warm};
 use crate::stats::{self, TransportStats};
@@ -259,7 +260,7 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let pools = &self.inner.pools;
         match pools.get_or_insert_with(request.uri(), |origin| self.make(origin)) {
-            Ok(pool) => start(&pool, request),
+            Ok(pool) => start(pool, request),
             Err(error) => ResponseFuture::failed(error),
         }
     }
@@ -283,6 +284,14 @@ impl OriginTransport {
     pub fn origin(&self) -> &Origin {
         self.pool.key.origin()
     }
+
+    /// Sets how many connections this origin may have, in place of
+    /// [`PoolLimits::max_connections_per_host`]; `None` goes back to that. It holds for as long as the
+    /// origin has connections or a service such as this one. What is above a lower limit ends as with
+    /// [`Transport::set_limits`].
+    pub fn set_max_connections(&self, max: Option<NonZeroUsize>) {
+        self.pool.set_own_max(max);
+    }
 }
 
 impl<B> Service<Request<B>> for OriginTransport
@@ -299,19 +308,19 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        start(&self.pool, request)
+        start(Arc::clone(&self.pool), request)
     }
 }
 
 #[inline]
-fn start<B>(pool: &Arc<OriginPool>, request: Request<B>) -> ResponseFuture
+fn start<B>(pool: Arc<OriginPool>, request: Request<B>) -> ResponseFuture
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     let deadline = Deadline::of(&request);
     let (head, body) = request.into_parts();
-    let mut body = Body::new(body);
-    body.set_deadline(deadline);
-    ResponseFuture::new(pool, head, body)
+    let request = Request::from_parts(head, SendBody::default());
+    let mut outgoing = Outgoing::new(request, Body::new(body), deadline);
+    ResponseFuture::new(pool, &mut outgoing)
 }

@@ -16,6 +16,9 @@ mod hint;
 mod idle;
 #[path = "limits/lifetime.rs"]
 mod lifetime;
+#[cfg(unix)]
+#[path = "limits/nofile.rs"]
+mod nofile;
 #[path = "limits/per_host.rs"]
 mod per_host;
 #[path = "limits/rounds.rs"]

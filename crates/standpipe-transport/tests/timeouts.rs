@@ -7,8 +7,9 @@ use std::time::Duration;
 use http::Request;
 use http_body_util::BodyExt;
 use standpipe_core::{Body, Deadline, Error, ErrorKind, Phase, RequestSent};
-use standpipe_test::memory::Network;
-use standpipe_transport::{PhaseTimeouts, TransportBuilder};
+use standpipe_test::Peer;
+use standpipe_test::memory::{Listener, MemoryStream, Network};
+use standpipe_transport::{MinThroughput, PhaseTimeouts, Transport, TransportBuilder};
 use tokio::time::Instant;
 
 use crate::support::{
@@ -198,6 +199,136 @@ async fn neither_a_trickle_nor_a_slow_reader_is_silence() {
     pass(10 * LIMIT).await;
     let frame = body.frame().await.unwrap().unwrap();
     assert_eq!(frame.into_data().unwrap(), "dy");
+}
+
+fn at_least(bytes_per_second: u64, grace: Duration) -> Option<MinThroughput> {
+    Some(MinThroughput {
+        bytes_per_second,
+        grace,
+    })
+}
+
+/// A response of `length` bytes that `transport` was sent none of, and the server's side.
+async fn unbegun(
+    transport: &Transport,
+    listener: &Listener,
+    length: usize,
+) -> (Body, Peer<MemoryStream>) {
+    let sent = send(transport, get(A));
+    let mut peer = accept(listener).await;
+    path(&mut peer).await;
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+    peer.write(head).await.unwrap();
+    (sent.await.unwrap().unwrap().into_body(), peer)
+}
+
+/// TO-05: 19 s of silence at a time, which no clock of silence would mind.
+#[tokio::test(start_paused = true)]
+async fn a_trickle_is_given_up_after_the_grace_however_often_a_byte_comes() {
+    let network = Network::new();
+    let listener = network.listen("a.test:80");
+    let transport = untimed(over(&network))
+        .body_idle_timeout(Some(secs(20)))
+        .body_throughput(Some(MinThroughput::default()));
+    let transport = transport.build().unwrap();
+    let (body, mut peer) = unbegun(&transport, &listener, 1_000).await;
+    let begun = Instant::now();
+    let reading = tokio::spawn(body.collect());
+    settle().await;
+    pass(secs(19)).await;
+    peer.write("x").await.unwrap();
+    settle().await;
+    assert!(!reading.is_finished());
+    let error = reading.await.unwrap().map(drop).unwrap_err();
+    let kind = ErrorKind::BodyIdleTimeout;
+    assert_error(&error, kind, Phase::Body, RequestSent::Yes);
+    assert_eq!(begun.elapsed(), secs(20));
+    assert!(error.to_string().contains("1 bytes a second"), "{error}");
+    peer.closed().await;
+}
+
+/// TO-05
+#[tokio::test(start_paused = true)]
+async fn a_body_that_comes_as_fast_as_it_must_is_read_to_its_end() {
+    let network = Network::new();
+    let listener = network.listen("a.test:80");
+    let transport = untimed(over(&network)).body_throughput(at_least(10, secs(4)));
+    let transport = transport.build().unwrap();
+    let (body, mut peer) = unbegun(&transport, &listener, 400).await;
+    let begun = Instant::now();
+    let reading = tokio::spawn(body.collect());
+    settle().await;
+    for _ in 0..10 {
+        // All of a window's bytes come in its last moment.
+        pass(secs(4) - Duration::from_millis(1)).await;
+        peer.write([b'x'; 40]).await.unwrap();
+        settle().await;
+        pass(Duration::from_millis(1)).await;
+    }
+    let whole = reading.await.unwrap().unwrap().to_bytes();
+    assert_eq!((whole.len(), begun.elapsed()), (400, secs(40)));
+}
+
+/// TO-05, TO-04
+#[tokio::test(start_paused = true)]
+async fn whoever_reads_slowly_is_not_held_against_the_peer() {
+    let network = Network::new();
+    let listener = network.listen("a.test:80");
+    let transport = untimed(over(&network)).body_throughput(at_least(1_000, secs(4)));
+    let transport = transport.build().unwrap();
+    let (mut body, mut peer) = unbegun(&transport, &listener, 40).await;
+    for _ in 0..4 {
+        peer.write([b'x'; 10]).await.unwrap();
+        pass(secs(100)).await;
+        let frame = body.frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap().len(), 10);
+    }
+    assert!(body.frame().await.is_none());
+}
+
+/// TO-05: the silence has a clock of its own, which goes on while the rate is looked at.
+#[tokio::test(start_paused = true)]
+async fn the_longest_silence_counts_beside_the_least_rate() {
+    let network = Network::new();
+    let listener = network.listen("a.test:80");
+    let transport = untimed(over(&network))
+        .body_idle_timeout(Some(secs(10)))
+        .body_throughput(at_least(1, secs(4)));
+    let transport = transport.build().unwrap();
+    let (mut body, mut peer) = unbegun(&transport, &listener, 100).await;
+    // Enough for the window at hand, not for the next one.
+    peer.write([b'x'; 50]).await.unwrap();
+    body.frame().await.unwrap().unwrap();
+    let begun = Instant::now();
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert_eq!(begun.elapsed(), secs(8));
+    assert!(error.to_string().contains("bytes a second"), "{error}");
+
+    let transport = untimed(over(&network))
+        .body_idle_timeout(Some(secs(6)))
+        .body_throughput(at_least(1, secs(4)));
+    let transport = transport.build().unwrap();
+    let (mut body, mut peer) = unbegun(&transport, &listener, 100).await;
+    peer.write([b'x'; 50]).await.unwrap();
+    body.frame().await.unwrap().unwrap();
+    let begun = Instant::now();
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert_eq!(begun.elapsed(), secs(6));
+    assert!(error.to_string().contains("nothing came"), "{error}");
+}
+
+/// TO-05
+#[test]
+fn a_rate_of_nothing_and_a_grace_of_nothing_are_refused() {
+    for (least, field) in [
+        (at_least(0, LIMIT), "body_throughput.bytes_per_second"),
+        (at_least(1, Duration::ZERO), "body_throughput.grace"),
+    ] {
+        let error = Transport::builder().body_throughput(least).build();
+        let error = error.map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains(field), "{error}");
+    }
 }
 
 /// TO-01

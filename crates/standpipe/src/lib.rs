@@ -1,38 +1,72 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod builder;
 mod config;
+#[cfg(feature = "cookies")]
+mod cookies;
+mod decompress;
+mod host_client;
 mod pool;
+mod redirect;
 mod request;
 mod response;
+mod shared;
+pub mod sse;
 mod stack;
+mod stream;
 
 pub use builder::PoolBuilder;
 pub use config::{HostConfig, PoolConfig, Setting};
-pub use pool::{OriginStats, Pool, PoolFuture, PoolStats};
+#[cfg(feature = "cookies")]
+pub use cookies::{CookieJar, CookieLayer, Cookies, CookiesFuture};
+pub use decompress::{Decompress, DecompressBody, DecompressFuture, DecompressLayer};
+pub use host_client::HostClient;
+pub use pool::{ConcurrencyStats, OriginStats, Pool, PoolFuture, PoolStats, Shutdown};
+pub use redirect::{Redirect, RedirectChain, RedirectFuture, RedirectLayer, final_uri};
+#[cfg(feature = "fs")]
+pub use request::FileBody;
+#[cfg(feature = "multipart")]
+pub use request::multipart;
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
-pub use stack::{
-    AnyRetryAfter, Attempt, AttemptFuture, AttemptTimeout, DefaultHeaders, DefaultHeadersLayer,
-    Guarded, HostService, HostStack, Hosts, Optional, OptionalFuture, Stack,
+#[cfg(feature = "blocking")]
+pub use shared::{init_shared_blocking, shared_blocking};
+pub use shared::{
+    SharedShutdown, SharedShutdownReport, SharedState, SharedStats, init_shared, shared,
+    shared_stats, shutdown_shared,
 };
+pub use stack::{
+    AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, ConnectionEvents, Core,
+    DefaultHeaders, DefaultHeadersLayer, Fixed, HostBreaker, HostContext, HostLayer, HostLimit,
+    HostRetry, HostService, HostStack, HostTotals, Hosts, IntoBottom, MakeHostStack, NewHostStack,
+    NoLayer, Optional, OptionalFuture, PerOrigin, RateLimitEvent, Stack, StackBody, Swapped,
+    SwappedFuture,
+};
+pub use stream::{BytesStream, Lines};
 
 pub use standpipe_circuit_breaker::{
-    Cause, CircuitBreakerConfig, Handle as CircuitHandle, SlowCalls, Span, State as CircuitState,
-    Transition, Trip, Window,
+    Cause, CircuitBreakerConfig, Counts as CircuitCounts, Handle as CircuitHandle, SlowCalls, Span,
+    State as CircuitState, Transition, Trip, Window,
 };
 pub use standpipe_core::{
     Body, BoxError, ConnectionFacts, ConnectionInfo, Deadline, Error, ErrorKind, Origin, Phase,
     RequestSent, ResendCount, RetryInfo,
 };
 pub use standpipe_metrics::{HostMetrics, PoolMetrics, Recorder};
+pub use standpipe_rate_limit::{
+    Handle as RateLimitHandle, Quota, RateLimitConfig, RateLimitStats, RequestCost, ServerWord,
+    Settle, Store,
+};
 pub use standpipe_retry::{
     BudgetPolicy, ExponentialBackoff, GiveUpEvent, GiveUpReason, Jitter, Methods, RetryEvent,
     RetryPolicy, TooLong,
 };
 pub use standpipe_timeout::RequestTimeout;
 pub use standpipe_transport::{
-    ConnectionStats, Connector, Protocol, TlsConfig, TlsProvider, Transport,
+    ConnectionStats, Connector, Protocol, Proxy, ShutdownReport, TlsConfig, TlsProvider, Transport,
+    TransportBuilder,
 };
 
 /// All of the metrics: what a snapshot is made of, and what a [`Recorder`] is told.

@@ -80,16 +80,18 @@ fn the_shared_preset_differs_from_the_defaults_where_its_documentation_says() {
     let shared = PoolConfig::shared();
     let agent = shared.user_agent.clone().unwrap();
     assert!(agent.starts_with("standpipe/"), "{agent}");
-    let mut expected = PoolConfig::default();
-    expected.max_connections = Some(100);
-    expected.max_idle = 20;
-    expected.idle_timeout = Some(secs(30));
-    expected.dial_timeout = Some(secs(30));
-    expected.response_header_timeout = Some(secs(60));
-    expected.body_idle_timeout = Some(secs(60));
-    expected.write_idle_timeout = Some(secs(30));
-    expected.acquire_timeout = Some(secs(5));
-    expected.user_agent = Some(agent);
+    let expected = PoolConfig {
+        max_connections: Some(100),
+        max_idle: 20,
+        idle_timeout: Some(secs(30)),
+        dial_timeout: Some(secs(30)),
+        response_header_timeout: Some(secs(60)),
+        body_idle_timeout: Some(secs(60)),
+        write_idle_timeout: Some(secs(30)),
+        acquire_timeout: Some(secs(5)),
+        user_agent: Some(agent),
+        ..PoolConfig::default()
+    };
     assert_eq!(shared, expected);
     // HTTP/2 and redirects are on in both.
     assert_eq!(shared.protocol, Protocol::Auto);
@@ -100,36 +102,38 @@ fn the_shared_preset_differs_from_the_defaults_where_its_documentation_says() {
 
 #[test]
 fn each_setter_sets_the_field_of_its_name() {
-    let mut all = PoolConfig::default();
-    all.max_connections_per_host = 7;
-    all.max_connections = Some(9);
-    all.max_idle_per_host = 5;
-    all.max_idle = 6;
-    all.max_waiting_per_host = Some(11);
-    all.idle_timeout = Some(secs(12));
-    all.max_connection_lifetime = Some(secs(13));
-    all.acquire_timeout = Some(secs(14));
-    all.dial_timeout = Some(secs(15));
-    all.tls_handshake_timeout = Some(secs(16));
-    all.response_header_timeout = Some(secs(17));
-    all.body_idle_timeout = Some(secs(18));
-    all.write_idle_timeout = Some(secs(19));
-    all.attempt_timeout = Some(secs(20));
-    all.request_timeout = Some(secs(21));
-    all.max_retries = 22;
-    all.initial_retry_delay = secs(2);
-    all.max_retry_delay = secs(23);
-    all.retry_multiplier = 1.5;
-    all.retry_jitter = 0.5;
-    all.circuit_breaker = Some(CircuitBreakerConfig::new().threshold(9));
-    all.max_redirects = None;
-    all.metrics = false;
-    all.max_hosts_in_metrics = 27;
-    all.max_hosts = 24;
-    all.host_idle_timeout = Some(secs(25));
-    all.max_response_bytes = 26;
-    all.user_agent = Some("me/1".to_owned());
-    all.protocol = Protocol::Http1;
+    let all = PoolConfig {
+        max_connections_per_host: 7,
+        max_connections: Some(9),
+        max_idle_per_host: 5,
+        max_idle: 6,
+        max_waiting_per_host: Some(11),
+        idle_timeout: Some(secs(12)),
+        max_connection_lifetime: Some(secs(13)),
+        acquire_timeout: Some(secs(14)),
+        dial_timeout: Some(secs(15)),
+        tls_handshake_timeout: Some(secs(16)),
+        response_header_timeout: Some(secs(17)),
+        body_idle_timeout: Some(secs(18)),
+        write_idle_timeout: Some(secs(19)),
+        attempt_timeout: Some(secs(20)),
+        request_timeout: Some(secs(21)),
+        max_retries: 22,
+        initial_retry_delay: secs(2),
+        max_retry_delay: secs(23),
+        retry_multiplier: 1.5,
+        retry_jitter: 0.5,
+        circuit_breaker: Some(CircuitBreakerConfig::new().threshold(9)),
+        max_redirects: None,
+        metrics: false,
+        max_hosts_in_metrics: 27,
+        max_hosts: 24,
+        host_idle_timeout: Some(secs(25)),
+        max_response_bytes: 26,
+        user_agent: Some("me/1".to_owned()),
+        protocol: Protocol::Http1,
+        ..PoolConfig::default()
+    };
     let pool = Pool::builder()
         .max_connections_per_host(7)
         .max_connections(Some(9))

@@ -310,7 +310,7 @@ async fn an_acquire_timeout_of_zero_takes_what_is_free_and_does_not_wait() {
     assert_acquire_timeout(&error);
     assert_eq!(network.dials(), 0);
     let origin = Origin::parse(URL).unwrap();
-    assert_eq!(pool.transport().warm(&origin, 1).await.unwrap(), 1);
+    assert_eq!(pool.transport().unwrap().warm(&origin, 1).await.unwrap(), 1);
     let (first, mut peer) = held(&pool, &listener).await;
     let (error, after) = timed(pool.get(URL).send()).await;
     assert_eq!(after, Duration::ZERO);

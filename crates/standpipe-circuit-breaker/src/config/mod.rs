@@ -18,36 +18,51 @@ pub use window::{SlowCalls, Span, Window};
 /// assert_eq!(config.successes_to_close(), 3);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct CircuitBreakerConfig {
     /// What opens a closed breaker. Five failures in a row, unless set.
     pub trip: Trip,
     /// How long an open breaker refuses before it lets a probe through. 30 s, unless set.
+    #[cfg_attr(feature = "serde", serde(with = "standpipe_core::data::duration"))]
     pub reset_period: Duration,
     /// By how much the reset period grows each time a probe fails; 1 for not at all. 2, unless
     /// set. It is [`reset_period`](Self::reset_period) again once the breaker has closed.
     pub reset_factor: f64,
     /// What the reset period never grows beyond. 5 min, unless set.
+    #[cfg_attr(feature = "serde", serde(with = "standpipe_core::data::duration"))]
     pub max_reset_period: Duration,
     /// The share of the reset period, from 0 to 1, up to which a random time is added to it, the
     /// largest one as well, so that not all clients probe at once. 0.1, unless set.
     pub reset_jitter: f64,
     /// Makes the jitter repeatable. None, for another one in each breaker, unless set.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub jitter_seed: Option<u64>,
     /// The longest time that a `Retry-After` may set as the reset period. 5 min, unless set.
+    #[cfg_attr(feature = "serde", serde(with = "standpipe_core::data::duration"))]
     pub max_retry_after: Duration,
     /// How many probes a half-open breaker has under way at most. 1, unless set.
     pub half_open_max: u32,
     /// How many probes must succeed to close the breaker. None is as many as
     /// [`half_open_max`](Self::half_open_max), and the default.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub probe_successes: Option<u32>,
     /// How long a probe holds its place for sure; after that the next caller that finds all
     /// places taken gets it, and the result of the one before means nothing. 2 min, unless set;
     /// it should be longer than the longest call that is let run.
+    #[cfg_attr(feature = "serde", serde(with = "standpipe_core::data::duration"))]
     pub probe_timeout: Duration,
     /// A call that is dropped before its end counts as a failure if it had run for this long: a
     /// timeout outside the breaker has run out. None, by which a dropped call never counts, unless
     /// set. With it each call reads the clock.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            with = "standpipe_core::data::duration::option",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
     pub dropped_after: Option<Duration>,
     /// Counts successes too: one write to shared memory for each call, where a breaker that
     /// counts failures in a row otherwise only reads. Off, unless set. With a window they are
@@ -57,6 +72,11 @@ pub struct CircuitBreakerConfig {
 
 /// What opens a closed breaker.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(rename_all = "snake_case", deny_unknown_fields)
+)]
 #[non_exhaustive]
 pub enum Trip {
     /// So many failures in a row; a success in between begins a new row.

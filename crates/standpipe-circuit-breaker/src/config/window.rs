@@ -14,14 +14,18 @@ use std::time::Duration;
 /// # let _ = window;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "written::Window"))]
 #[non_exhaustive]
 pub struct Window {
     /// How far it reaches back.
     pub span: Span,
     /// The share of failures, over 0 and up to 1, that opens the breaker; None to look at slow
     /// calls alone. 0.5, unless set.
+    #[cfg_attr(feature = "serde", serde(with = "standpipe_core::data::or_none"))]
     pub failure_rate: Option<f64>,
     /// The slow calls that open the breaker. None, unless set.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub slow_calls: Option<SlowCalls>,
     /// How many calls the window must hold before it opens the breaker. 10, unless set, or what
     /// the window can hold where that is less.
@@ -30,6 +34,8 @@ pub struct Window {
 
 /// How far a [`Window`] reaches back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Span {
     /// The latest so many calls, from 1 to [`MAX_CALLS`](Span::MAX_CALLS). The memory, a byte for
@@ -37,7 +43,7 @@ pub enum Span {
     Calls(u32),
     /// The calls that ended within this time, at least 1 ms. They leave the window in ten steps:
     /// each is counted for nine tenths of the time at least, and for all of it at most.
-    Time(Duration),
+    Time(#[cfg_attr(feature = "serde", serde(with = "standpipe_core::data::duration"))] Duration),
 }
 
 impl Span {
@@ -50,9 +56,12 @@ impl Span {
 /// A call that failed slowly is both a failure and slow. With a half-open breaker a slow probe is a
 /// failed one.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct SlowCalls {
     /// A call that takes this long or longer is slow.
+    #[cfg_attr(feature = "serde", serde(with = "standpipe_core::data::duration"))]
     pub slow_after: Duration,
     /// The share of slow calls, over 0 and up to 1, that opens the breaker.
     pub rate: f64,
@@ -100,6 +109,44 @@ impl Window {
             failure_rate: Some(0.5),
             slow_calls: None,
             minimum_calls: 10,
+        }
+    }
+}
+
+/// What may be written: the span, and what is other than it is for [`Window::by_count`] or
+/// [`Window::by_time`].
+#[cfg(feature = "serde")]
+mod written {
+    use super::{SlowCalls, Span};
+
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Window {
+        span: Span,
+        #[serde(default = "half", with = "standpipe_core::data::or_none")]
+        failure_rate: Option<f64>,
+        #[serde(default)]
+        slow_calls: Option<SlowCalls>,
+        #[serde(default)]
+        minimum_calls: Option<u32>,
+    }
+
+    fn half() -> Option<f64> {
+        super::Window::of(Span::Calls(1)).failure_rate
+    }
+
+    impl From<Window> for super::Window {
+        fn from(written: Window) -> Self {
+            let window = match written.span {
+                Span::Calls(calls) => Self::by_count(calls),
+                Span::Time(time) => Self::by_time(time),
+            };
+            Self {
+                failure_rate: written.failure_rate,
+                slow_calls: written.slow_calls,
+                minimum_calls: written.minimum_calls.unwrap_or(window.minimum_calls),
+                ..window
+            }
         }
     }
 }

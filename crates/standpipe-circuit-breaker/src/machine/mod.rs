@@ -4,6 +4,7 @@
 //! short lock, under which alone the state and the period change. Each period has a number, and a
 //! result is taken in only during the period in which its call was admitted.
 
+mod late;
 #[cfg(all(test, standpipe_loom))]
 mod loom;
 #[cfg(all(test, not(standpipe_loom)))]
@@ -185,6 +186,7 @@ impl Machine {
 
     fn open(&self, rest: &mut Rest, cause: Cause, asked: Option<Duration>, now: Instant) {
         let open_for = rest.stay_open(asked, now);
+        rest.late_row = 0;
         self.change(rest, State::Open, false, cause, Some(open_for));
     }
 

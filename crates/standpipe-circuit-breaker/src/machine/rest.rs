@@ -19,6 +19,8 @@ pub(super) struct Rest {
     pub(super) reset: ResetPeriods,
     pub(super) probes: Probes,
     pub(super) window: Option<Sliding>,
+    /// Failures in a row of calls whose head was a success, in this period.
+    pub(super) late_row: u32,
     /// What listeners were not told yet, and whether somebody is about it.
     pub(super) untold: VecDeque<Transition>,
     pub(super) telling: bool,
@@ -34,6 +36,7 @@ impl Rest {
                 Trip::Consecutive { .. } => None,
                 Trip::Window(window) => Some(Sliding::new(window)),
             },
+            late_row: 0,
             untold: VecDeque::new(),
             telling: false,
         }
@@ -68,6 +71,7 @@ impl Rest {
     /// Nothing is known of the service: no failures, no growth of the reset period.
     pub(super) fn cool(&mut self) {
         self.reset.restart();
+        self.late_row = 0;
         if let Some(window) = &mut self.window {
             window.clear();
         }

@@ -3,9 +3,12 @@
 mod body;
 mod closed;
 mod contract;
+#[cfg(feature = "serde")]
+mod data;
 mod dropped;
 mod half_open;
 mod hooks;
+mod late;
 mod manual;
 mod open;
 mod panics;

@@ -4,6 +4,7 @@ mod kept;
 #[cfg(test)]
 mod kept_tests;
 mod kind;
+mod reader;
 mod replay;
 mod replay_body;
 mod store;
@@ -22,6 +23,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 
 use kind::{BoxBody, Kind, Prefixed, StreamBody};
+use reader::ReaderBody;
 pub use replay::Replay;
 pub use replay_body::ReplayBody;
 pub use unread::Unread;
@@ -49,6 +51,7 @@ pub struct Body {
 
 impl Body {
     /// A body without a byte.
+    #[inline]
     pub fn empty() -> Self {
         Self::of(Kind::Empty)
     }
@@ -58,6 +61,7 @@ impl Body {
     ///
     /// An error of the body becomes an [`Error`] of kind [`RequestBody`](ErrorKind::RequestBody),
     /// unless it holds an [`Error`] already.
+    #[inline]
     pub fn new<B>(body: B) -> Self
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
@@ -102,12 +106,28 @@ impl Body {
         let first = match Pin::new(&mut body).poll_frame(cx) {
             Poll::Pending => return Self::of(Kind::Stream(boxed(body))),
             Poll::Ready(None) => return Self::empty(),
-            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+            Poll::Ready(Some(first)) => first.map_err(user_error),
+        };
+        Self::poll_after(first, body, cx)
+    }
+
+    /// As [`poll_new`](Body::poll_new), for a body of which the first frame was taken already.
+    pub fn poll_after<B>(
+        first: Result<Frame<Bytes>, Error>,
+        mut body: B,
+        cx: &mut Context<'_>,
+    ) -> Self
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let first = match first {
+            Ok(frame) => match frame.into_data() {
                 Ok(bytes) if body.is_end_stream() => return Self::from(bytes),
                 Ok(bytes) => Ok(Frame::data(bytes)),
                 Err(frame) => Ok(frame),
             },
-            Poll::Ready(Some(Err(error))) => Err(user_error(error)),
+            Err(error) => Err(error),
         };
         // A body of unknown length says that it has ended only when it is asked once more.
         match (Pin::new(&mut body).poll_frame(cx), first) {
@@ -149,7 +169,18 @@ impl Body {
         Self::of(Kind::Stream(Box::pin(StreamBody::new(stream))))
     }
 
+    /// A body of what `reader` gives, read in pieces of up to 64 KiB as they are asked for. Its length is
+    /// unknown beforehand, unless the request's `Content-Length` tells it; it can be sent as often as
+    /// one [from a stream](Body::from_stream).
+    pub fn from_reader<R>(reader: R) -> Self
+    where
+        R: tokio::io::AsyncRead + Send + 'static,
+    {
+        Self::of(Kind::Stream(Box::pin(ReaderBody::new(reader))))
+    }
+
     /// The bytes, when the body is nothing but bytes in memory and none were taken yet.
+    #[inline]
     pub fn as_bytes(&self) -> Option<&Bytes> {
         static EMPTY: Bytes = Bytes::new();
         match &self.kind {
@@ -160,31 +191,37 @@ impl Body {
     }
 
     /// Whether all of it is in memory: reading it neither waits nor fails.
+    #[inline]
     pub fn is_buffered(&self) -> bool {
         self.as_bytes().is_some()
     }
 
     /// The deadline of the request that this body belongs to.
+    #[inline]
     pub fn deadline(&self) -> Option<Deadline> {
         self.deadline
     }
 
     /// Sets the deadline that rides along; [`Deadline::attach`] is the way to do it.
+    #[inline]
     pub fn set_deadline(&mut self, deadline: Option<Deadline>) {
         self.deadline = deadline;
     }
 
     /// The connection that brought this response body; `None` for a request's, and where a layer
     /// in between has replaced the body with one of its own.
+    #[inline]
     pub fn connection_info(&self) -> Option<&ConnectionInfo> {
         self.connection.as_ref()
     }
 
     /// Sets the connection that rides along; the transport does.
+    #[inline]
     pub fn set_connection_info(&mut self, info: Option<ConnectionInfo>) {
         self.connection = info;
     }
 
+    #[inline]
     fn of(kind: Kind) -> Self {
         Self {
             kind,
@@ -205,11 +242,11 @@ impl HttpBody for Body {
         let kind = &mut self.get_mut().kind;
         match kind {
             Kind::Empty => Poll::Ready(None),
-            Kind::Full(bytes) => {
-                let bytes = std::mem::take(bytes);
-                *kind = Kind::Empty;
-                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
-            }
+            Kind::Full(_) => match std::mem::take(kind) {
+                // It is never empty.
+                Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                _ => Poll::Ready(None),
+            },
             Kind::Factory { current: body, .. } | Kind::Stream(body) => {
                 body.as_mut().poll_frame(cx)
             }
@@ -217,6 +254,7 @@ impl HttpBody for Body {
         }
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Empty => true,
@@ -226,6 +264,7 @@ impl HttpBody for Body {
         }
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Empty => SizeHint::with_exact(0),
@@ -254,6 +293,7 @@ impl fmt::Debug for Body {
 }
 
 impl From<Bytes> for Body {
+    #[inline]
     fn from(bytes: Bytes) -> Self {
         if bytes.is_empty() {
             Self::empty()

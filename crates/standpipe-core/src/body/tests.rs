@@ -96,3 +96,43 @@ async fn a_body_complete_at_its_first_frame_is_taken_without_a_box() {
     let broken = Body::poll_new(Body::from_stream(Chunks(vec!["!"])), &mut cx);
     assert!(bytes_of(broken).await.is_err());
 }
+
+#[tokio::test]
+async fn a_reader_is_read_in_pieces_and_its_error_is_the_bodys() {
+    let text = vec![b'x'; 200_000];
+    let mut body = Body::from_reader(std::io::Cursor::new(text.clone()));
+    assert_eq!(body.size_hint().exact(), None);
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let data = frame.unwrap().into_data().unwrap();
+        assert!(!data.is_empty() && data.len() <= 64 * 1024);
+        read.extend_from_slice(&data);
+    }
+    assert!(body.is_end_stream() && body.frame().await.is_none());
+    assert_eq!(read, text);
+    assert_eq!(
+        bytes_of(Body::from_reader(tokio::io::empty()))
+            .await
+            .unwrap(),
+        ""
+    );
+
+    struct Broken;
+    impl tokio::io::AsyncRead for Broken {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut tokio::io::ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Err(std::io::Error::other("no disk")))
+        }
+    }
+    let mut body = Body::from_reader(Broken);
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RequestBody);
+    assert_eq!(
+        std::error::Error::source(&error).unwrap().to_string(),
+        "no disk"
+    );
+    assert!(body.frame().await.is_none());
+}

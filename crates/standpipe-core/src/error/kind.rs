@@ -68,10 +68,39 @@ pub enum ErrorKind {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// A body could not be decoded as asked: text, JSON, compression.
+    /// A body could not be decoded as asked: text, JSON, compression, events.
     Decode,
-    /// A redirect was refused, or there were too many.
+    /// A line of the response body is longer than the limit set for it.
+    LineTooLong {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// An event of an event stream is larger than the limit set for it.
+    EventTooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// An event stream was silent for longer than allowed.
+    StreamIdle {
+        /// The bytes that had come by then, comments included.
+        bytes: u64,
+        /// The events that had been given by then.
+        events: u64,
+    },
+    /// An event stream ended before the event that was to be its last.
+    StreamIncomplete {
+        /// The events that had been given by then.
+        events: u64,
+    },
+    /// The server told in an event of its stream that it failed; the source has the event.
+    StreamError,
+    /// A redirect was refused: it leads from https to http, or its URL may not be used.
     Redirect,
+    /// More redirects than are followed.
+    TooManyRedirects {
+        /// How many are.
+        limit: u32,
+    },
     /// The status is an error, and the caller asked to have that as an error.
     Status(http::StatusCode),
     /// The circuit of this origin is open.
@@ -116,7 +145,13 @@ impl ErrorKind {
             Self::RequestBody => "request_body",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::Decode => "decode",
+            Self::LineTooLong { .. } => "line_too_long",
+            Self::EventTooLarge { .. } => "event_too_large",
+            Self::StreamIdle { .. } => "stream_idle",
+            Self::StreamIncomplete { .. } => "stream_incomplete",
+            Self::StreamError => "stream_error",
             Self::Redirect => "redirect",
+            Self::TooManyRedirects { .. } => "too_many_redirects",
             Self::Status(_) => "status",
             Self::CircuitOpen => "circuit_open",
             Self::RateLimited => "rate_limited",
@@ -137,8 +172,25 @@ impl ErrorKind {
                 | Self::WriteTimeout
                 | Self::ResponseTimeout
                 | Self::BodyIdleTimeout
+                | Self::StreamIdle { .. }
                 | Self::AttemptTimeout
                 | Self::DeadlineExceeded
+        )
+    }
+
+    /// Whether a body failed: the request's, or the response's.
+    pub fn is_body(self) -> bool {
+        matches!(
+            self,
+            Self::RequestBody
+                | Self::BodyTooLarge { .. }
+                | Self::BodyIdleTimeout
+                | Self::Decode
+                | Self::LineTooLong { .. }
+                | Self::EventTooLarge { .. }
+                | Self::StreamIdle { .. }
+                | Self::StreamIncomplete { .. }
+                | Self::StreamError
         )
     }
 
@@ -217,7 +269,29 @@ impl ErrorKind {
                 return write!(f, "the body is larger than {limit} bytes");
             }
             Self::Decode => "the body could not be decoded",
-            Self::Redirect => "the redirect was not followed",
+            Self::LineTooLong { limit } => {
+                return write!(f, "a line of the body is longer than {limit} bytes");
+            }
+            Self::EventTooLarge { limit } => {
+                return write!(f, "an event of the stream is larger than {limit} bytes");
+            }
+            Self::StreamIdle { bytes, events } => {
+                return write!(
+                    f,
+                    "the event stream stalled after {bytes} bytes and {events} events"
+                );
+            }
+            Self::StreamIncomplete { events } => {
+                return write!(
+                    f,
+                    "the event stream ended after {events} events without its last one"
+                );
+            }
+            Self::StreamError => "the server told of a failure in its event stream",
+            Self::Redirect => "the redirect was refused",
+            Self::TooManyRedirects { limit } => {
+                return write!(f, "the server redirects more than {limit} times");
+            }
             Self::Status(status) => return write!(f, "the server answered {status}"),
             Self::CircuitOpen => "the circuit is open",
             Self::RateLimited => "the rate limit admits no request in time",

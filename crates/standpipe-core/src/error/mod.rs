@@ -1,6 +1,7 @@
 //! The one error of all layers.
 
 mod kind;
+mod predicates;
 mod retry_info;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use crate::Origin;
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// How far a request came, as far as its sending matters for sending it again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RequestSent {
     /// Surely no peer acted on it: it was not sent, or the peer said that it left it alone.
     No,
@@ -67,6 +68,7 @@ struct Inner {
     kind: ErrorKind,
     phase: Option<Phase>,
     origin: Option<Origin>,
+    url: Option<Box<str>>,
     request_sent: RequestSent,
     resend: bool,
     retry: RetryInfo,
@@ -88,6 +90,7 @@ impl Error {
                 kind,
                 phase: None,
                 origin: None,
+                url: None,
                 request_sent: sent,
                 resend: false,
                 retry: RetryInfo::default(),
@@ -123,6 +126,16 @@ impl Error {
     #[must_use]
     pub fn with_origin(mut self, origin: Origin) -> Self {
         self.inner.origin = Some(origin);
+        self
+    }
+
+    /// The same with the URL of the request, of which scheme, host, port and path are kept: a query,
+    /// and userinfo, may hold a secret. A path that does is one that should not have it.
+    ///
+    /// Where the URL is known it stands in the message in place of the origin.
+    #[must_use]
+    pub fn with_url(mut self, url: &http::Uri) -> Self {
+        self.inner.url = redacted(url);
         self
     }
 
@@ -177,6 +190,11 @@ impl Error {
         self.inner.origin.as_ref()
     }
 
+    /// The URL of the request without its query, where known.
+    pub fn url(&self) -> Option<&str> {
+        self.inner.url.as_deref()
+    }
+
     /// Whether the peer may have acted on the request. `No` and `Yes` are never wrong.
     pub fn request_sent(&self) -> RequestSent {
         self.inner.request_sent
@@ -214,48 +232,6 @@ impl Error {
         }
     }
 
-    /// Whether some clock ran out.
-    pub fn is_timeout(&self) -> bool {
-        self.kind().is_timeout()
-    }
-
-    /// Whether no connection could be made.
-    pub fn is_connect(&self) -> bool {
-        self.kind().is_connect()
-    }
-
-    /// Whether the TLS handshake failed.
-    pub fn is_tls(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Tls | ErrorKind::TlsTimeout)
-    }
-
-    /// Whether a rate limit of this client refused.
-    pub fn is_rate_limited(&self) -> bool {
-        self.kind() == ErrorKind::RateLimited
-    }
-
-    /// Whether the origin's circuit was open.
-    pub fn is_circuit_open(&self) -> bool {
-        self.kind() == ErrorKind::CircuitOpen
-    }
-
-    /// Whether the server's status is the error.
-    pub fn is_status(&self) -> bool {
-        self.status().is_some()
-    }
-
-    /// Whether a body failed: the request's, or the response's.
-    pub fn is_body(&self) -> bool {
-        self.phase() == Some(Phase::Body)
-            || matches!(
-                self.kind(),
-                ErrorKind::RequestBody
-                    | ErrorKind::BodyTooLarge { .. }
-                    | ErrorKind::BodyIdleTimeout
-                    | ErrorKind::Decode
-            )
-    }
-
     /// The [`Error`] in `error` or in the chain of its sources.
     pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         let mut next = Some(error);
@@ -287,8 +263,10 @@ impl fmt::Display for Error {
         if let Some(message) = &self.inner.message {
             write!(f, ": {message}")?;
         }
-        if let Some(origin) = &self.inner.origin {
-            write!(f, " ({origin})")?;
+        match (&self.inner.url, &self.inner.origin) {
+            (Some(url), _) => write!(f, " ({url})")?,
+            (None, Some(origin)) => write!(f, " ({origin})")?,
+            (None, None) => {}
         }
         if self.inner.retry.attempts > 1 {
             write!(f, " after {} attempts", self.inner.retry.attempts)?;
@@ -308,6 +286,9 @@ impl fmt::Debug for Error {
         }
         if let Some(origin) = &inner.origin {
             out.field("origin", origin);
+        }
+        if let Some(url) = &inner.url {
+            out.field("url", url);
         }
         if inner.retry.attempts > 0 {
             out.field("retry", &inner.retry);
@@ -332,4 +313,10 @@ impl StdError for Error {
             .as_deref()
             .map(|source| source as &(dyn StdError + 'static))
     }
+}
+
+/// None where the URL has no origin: then it is not one that was sent to.
+fn redacted(url: &http::Uri) -> Option<Box<str>> {
+    let origin = Origin::of_uri(url).ok()?;
+    Some(format!("{origin}{}", url.path()).into_boxed_str())
 }

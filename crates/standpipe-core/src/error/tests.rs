@@ -68,3 +68,67 @@ fn a_want_of_this_machines_is_local_and_a_failure_to_connect() {
     let refused = ErrorKind::AddressRefused;
     assert!(refused.is_local() && !refused.is_connect());
 }
+
+/// RTR-02, SMG-06
+#[test]
+fn a_url_stands_in_the_message_without_query_and_userinfo() {
+    let url = |text: &str| text.parse::<http::Uri>().unwrap();
+    let error = Error::new(ErrorKind::Status(http::StatusCode::NOT_FOUND))
+        .with_origin(Origin::parse("https://api.example.com").unwrap())
+        .with_url(&url("https://API.example.com:443/v1/things?key=hunter2"));
+    assert_eq!(error.url(), Some("https://api.example.com/v1/things"));
+    assert_eq!(
+        error.to_string(),
+        "the server answered 404 Not Found (https://api.example.com/v1/things)"
+    );
+    for secret in ["http://user:hunter2@example.com/x", "/hunter2"] {
+        let error = Error::new(ErrorKind::Connect).with_url(&url(secret));
+        assert_eq!(error.url(), None, "{secret}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+}
+
+#[test]
+fn each_question_has_the_kinds_it_is_about() {
+    let is = |kind: ErrorKind, ask: fn(&Error) -> bool| ask(&Error::new(kind));
+    let acquire = ErrorKind::AcquireTimeout {
+        waited: Duration::ZERO,
+        in_use: 1,
+        limit: 1,
+    };
+    let idle = ErrorKind::StreamIdle {
+        bytes: 1,
+        events: 0,
+    };
+    for (kind, ask) in [
+        (acquire, Error::is_pool_exhausted as fn(&Error) -> bool),
+        (acquire, Error::is_timeout),
+        (ErrorKind::QueueFull, Error::is_pool_exhausted),
+        (ErrorKind::Tls, Error::is_tls),
+        (ErrorKind::Tls, Error::is_connect),
+        (ErrorKind::DnsNotFound, Error::is_dns),
+        (ErrorKind::Shutdown, Error::is_shutdown),
+        (ErrorKind::Redirect, Error::is_redirect),
+        (ErrorKind::UnsupportedScheme, Error::is_request),
+        (ErrorKind::Config, Error::is_config),
+        (ErrorKind::RateLimited, Error::is_rate_limited),
+        (ErrorKind::CircuitOpen, Error::is_circuit_open),
+        (ErrorKind::Decode, Error::is_decode),
+        (ErrorKind::Decode, Error::is_body),
+        (ErrorKind::LineTooLong { limit: 1 }, Error::is_decode),
+        (ErrorKind::EventTooLarge { limit: 1 }, Error::is_body),
+        (idle, Error::is_timeout),
+        (idle, Error::is_body),
+        (ErrorKind::StreamError, Error::is_body),
+    ] {
+        assert!(is(kind, ask), "{kind:?}");
+        assert!(!is(ErrorKind::Other, ask), "{kind:?}");
+    }
+    assert!(!is(ErrorKind::StreamError, Error::is_timeout));
+    assert!(!is(acquire, Error::is_body));
+    assert!(
+        Error::new(ErrorKind::Other)
+            .with_phase(Phase::Body)
+            .is_body()
+    );
+}

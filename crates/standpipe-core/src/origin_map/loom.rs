@@ -62,3 +62,20 @@ fn an_origin_met_while_it_is_removed_has_one_value_in_the_map() {
         assert_eq!(map.get(&uri()), left);
     });
 }
+
+/// A value is replaced while its origin is met in a spelling that is remembered: the one who meets it has the
+/// old value or the new one, and from then on every spelling finds the new one.
+#[test]
+fn a_spelling_remembered_while_its_value_is_replaced_finds_the_new_one() {
+    loom::model(|| {
+        let map = Arc::new(OriginMap::new());
+        map.insert_if_absent(&origin(), 1);
+        let other = Arc::clone(&map);
+        let replacing = thread::spawn(move || other.replace_if(&origin(), 2, |value| *value == 1));
+        let met = map.get_or_insert_with(&uri(), |_| unreachable!("it is known"));
+        assert!(matches!(met, Ok(1 | 2)));
+        assert_eq!(replacing.join().unwrap(), Ok(1));
+        assert_eq!(map.get(&uri()), Some(2));
+        assert_eq!(map.get_origin(&origin()), Some(2));
+    });
+}

@@ -2,7 +2,7 @@ use http::StatusCode;
 use standpipe_core::sync::atomic::{AtomicU64, Ordering};
 
 use super::add;
-use super::histogram::{Distribution, Histogram, Tables};
+use super::histogram::{Distribution, Histogram, Tables, Took};
 use crate::recorder::Scope;
 
 /// How a request ended, as far as it is counted.
@@ -61,18 +61,17 @@ impl Cells {
 
     /// Counts a request that begins; says whether many have begun here.
     pub(crate) fn start(&self, scope: Scope, owned: bool) -> bool {
-        let started = &self.tallies[scope as usize].started;
-        add(started, 1, owned);
-        started.load(Ordering::Relaxed) > HOT
+        add(&self.tallies[scope as usize].started, 1, owned) >= HOT
     }
 
     /// Counts the end of a request, or its response head.
-    pub(crate) fn end(&self, scope: Scope, class: Class, nanos: u64, bytes_out: u64, owned: bool) {
+    #[inline]
+    pub(crate) fn end(&self, scope: Scope, class: Class, took: Took, bytes_out: u64, owned: bool) {
         let tally = &self.tallies[scope as usize];
         if class != Class::Cancelled {
-            add(&tally.head_nanos, nanos, owned);
+            add(&tally.head_nanos, took.nanos, owned);
             let table = head_of(scope);
-            tally.head.record(nanos, owned, &self.tables, table);
+            tally.head.record(took, owned, &self.tables, table);
         }
         if bytes_out > 0 {
             add(&tally.bytes_out, bytes_out, owned);
@@ -81,19 +80,20 @@ impl Cells {
     }
 
     /// Counts the end of a response body.
+    #[inline]
     pub(crate) fn end_body(
         &self,
         scope: Scope,
         ending: Ending,
-        nanos: u64,
+        took: Took,
         bytes_in: u64,
         owned: bool,
     ) {
         let tally = &self.tallies[scope as usize];
         if ending == Ending::Complete {
-            add(&tally.end_nanos, nanos, owned);
+            add(&tally.end_nanos, took.nanos, owned);
             let table = end_of(scope);
-            tally.end.record(nanos, owned, &self.tables, table);
+            tally.end.record(took, owned, &self.tables, table);
         }
         if bytes_in > 0 {
             add(&tally.bytes_in, bytes_in, owned);

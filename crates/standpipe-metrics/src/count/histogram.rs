@@ -1,8 +1,9 @@
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use standpipe_core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::add;
+use super::{add, nanos};
 
 /// The first bucket holds what is below `2^FIRST` nanoseconds, the last what is above `2^LAST`.
 const FIRST: u32 = 5;
@@ -35,6 +36,26 @@ pub(crate) struct Tables {
     made: OnceLock<Box<[OnceLock<Box<Table>>; 4]>>,
 }
 
+/// How long something took, with its bucket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Took {
+    pub(super) nanos: u64,
+    bucket: usize,
+}
+
+impl Took {
+    pub(crate) fn of(time: Duration) -> Self {
+        Self::of_nanos(nanos(time))
+    }
+
+    fn of_nanos(nanos: u64) -> Self {
+        Self {
+            nanos,
+            bucket: bucket_of(nanos),
+        }
+    }
+}
+
 impl Tables {
     pub(super) fn new() -> Self {
         Self {
@@ -42,6 +63,7 @@ impl Tables {
         }
     }
 
+    #[inline]
     fn get(&self, which: usize) -> Option<&Table> {
         Some(&**self.made.get()?[which].get()?)
     }
@@ -61,8 +83,9 @@ impl Histogram {
     }
 
     /// Counts a value, in the table number `which` if there is one.
-    pub(super) fn record(&self, nanos: u64, owned: bool, tables: &Tables, which: usize) {
-        let bucket = bucket_of(nanos);
+    #[inline]
+    pub(super) fn record(&self, took: Took, owned: bool, tables: &Tables, which: usize) {
+        let bucket = took.bucket;
         let table = match tables.get(which) {
             Some(table) => table,
             None if self.record_among_few(bucket, owned) => return,
@@ -71,6 +94,7 @@ impl Histogram {
         add(&table[bucket], 1, owned);
     }
 
+    #[inline(never)]
     fn record_among_few(&self, bucket: usize, owned: bool) -> bool {
         let tag = bucket as u32 + 1;
         for word in &self.few {
@@ -175,7 +199,7 @@ mod tests {
         }
 
         fn record(&self, nanos: u64) {
-            self.0.record(nanos, false, &self.1, 3);
+            self.0.record(Took::of_nanos(nanos), false, &self.1, 3);
         }
 
         fn read(&self) -> Distribution {
@@ -242,7 +266,8 @@ mod tests {
             let nearly = tag << TAG | (FULL - 2);
             histogram.0.few[0].store(nearly, Ordering::Relaxed);
             for _ in 0..5 {
-                histogram.0.record(1 << 10, owned, &histogram.1, 3);
+                let took = Took::of_nanos(1 << 10);
+                histogram.0.record(took, owned, &histogram.1, 3);
             }
             let all = histogram.read();
             assert_eq!(all.count(), u64::from(FULL) - 2 + 5);

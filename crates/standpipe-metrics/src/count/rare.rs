@@ -7,7 +7,7 @@ use standpipe_core::sync::Mutex;
 use standpipe_core::sync::atomic::{AtomicU64, Ordering};
 
 use super::add;
-use super::histogram::{Distribution, Histogram, Tables};
+use super::histogram::{Distribution, Histogram, Tables, Took};
 use crate::label::ErrorType;
 use crate::recorder::Scope;
 
@@ -53,7 +53,7 @@ impl Connections {
     }
 
     pub(crate) fn waited(&self, wait: Duration) {
-        let nanos = nanos(wait);
+        let wait = Took::of(wait);
         let waits = self.waits.get_or_init(|| {
             Box::new(Waits {
                 nanos: AtomicU64::new(0),
@@ -61,8 +61,8 @@ impl Connections {
                 tables: Tables::new(),
             })
         });
-        add(&waits.nanos, nanos, false);
-        waits.histogram.record(nanos, false, &waits.tables, 0);
+        add(&waits.nanos, wait.nanos, false);
+        waits.histogram.record(wait, false, &waits.tables, 0);
     }
 
     /// Adds the waits to `all`; gives the nanoseconds of their sum.
@@ -167,7 +167,6 @@ pub(crate) fn count_time(cell: &AtomicU64, time: Duration) {
 
 /// The nanoseconds of a duration, a year for a longer one: a sum has room for some hundred years.
 pub(crate) fn nanos(duration: Duration) -> u64 {
-    const MOST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-    let duration = duration.min(MOST);
-    duration.as_secs() * 1_000_000_000 + u64::from(duration.subsec_nanos())
+    const MOST: u64 = 365 * 24 * 60 * 60;
+    duration.as_secs().min(MOST) * 1_000_000_000 + u64::from(duration.subsec_nanos())
 }

@@ -52,7 +52,7 @@ impl HostRecorder {
     }
 
     fn shared(&self) -> &Shared {
-        &self.host.shared
+        self.host.shared()
     }
 
     /// A request will be sent again, for the `resend`th time, after `delay`.

@@ -19,7 +19,7 @@ pub(crate) struct Shared {
     pub(crate) origin: Option<Origin>,
     record: OnceLock<Option<Arc<dyn HostRecord>>>,
     common: Cells,
-    of_threads: OnceLock<Box<[OnceLock<Box<Cells>>; slot::SLOTS]>>,
+    of_threads: OnceLock<Box<[OnceLock<Arc<Cells>>; slot::SLOTS]>>,
     connections: OnceLock<Box<Connections>>,
     rare: OnceLock<Box<Rare>>,
 }
@@ -37,26 +37,25 @@ impl Shared {
         }
     }
 
-    /// Lets `write` count; it is told whether the counters are this thread's own.
-    #[inline]
-    pub(crate) fn count<T>(&self, write: impl FnOnce(&Cells, bool) -> T) -> T {
-        if let Some(threads) = self.of_threads.get()
-            && let Some(slot) = slot::current()
-        {
-            let own = threads[slot].get_or_init(|| Box::new(Cells::new()));
-            return write(own, true);
+    /// The counters to write, and whether this thread alone writes them.
+    pub(crate) fn cells(&self) -> (&Cells, bool) {
+        let own = slot::current().and_then(|slot| self.cells_of_thread(slot));
+        match own {
+            Some(own) => (own, true),
+            None => (&self.common, false),
         }
-        write(&self.common, false)
+    }
+
+    /// The counters of the thread that has `slot`; none while the host is not busy.
+    pub(crate) fn cells_of_thread(&self, slot: usize) -> Option<&Arc<Cells>> {
+        let threads = self.of_threads.get()?;
+        Some(threads[slot].get_or_init(|| Arc::new(Cells::new())))
     }
 
     /// The host is busy: from now on each thread counts for itself.
     #[cold]
     pub(crate) fn part_threads(&self) {
         self.of_threads.get_or_init(Box::default);
-    }
-
-    pub(crate) fn has_parted(&self) -> bool {
-        self.of_threads.get().is_some()
     }
 
     /// All sets of counters there are now. One that was visited is visited by every later call.

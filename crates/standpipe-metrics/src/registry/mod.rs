@@ -1,6 +1,7 @@
 //! The hosts, and how a request's is found.
 
 mod builder;
+mod connections;
 mod near;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use standpipe_core::sync::atomic::Ordering;
 use standpipe_core::{Origin, OriginMap};
 
 pub use builder::RegistryBuilder;
+use connections::Connections;
 
 use crate::host::{Handle, Host, HostRecorder, Shared};
 use crate::label::OTHER;
@@ -52,6 +54,7 @@ struct Inner {
     admitted: AtomicUsize,
     hosts: OriginMap<Arc<Host>>,
     other: Arc<Host>,
+    connections: Connections,
 }
 
 static IDS: AtomicUsize = AtomicUsize::new(1);
@@ -83,6 +86,7 @@ impl Registry {
                 max_hosts,
                 admitted: AtomicUsize::new(0),
                 hosts: OriginMap::new(),
+                connections: Connections::new(),
             }),
         }
     }
@@ -99,7 +103,7 @@ impl Registry {
         PoolMetrics::of(
             self.inner.hosts.len(),
             panics.load(Ordering::Relaxed),
-            hosts.iter().map(|host| &*host.shared),
+            hosts.iter().map(|host| host.shared()),
         )
     }
 
@@ -120,7 +124,7 @@ impl Registry {
         };
         let found: Vec<_> = hosts
             .iter()
-            .map(|host| &*host.shared)
+            .map(|host| host.shared())
             .filter(wanted)
             .collect();
         let name = match &found[..] {
@@ -134,7 +138,7 @@ impl Registry {
     /// What is counted of each host; the last is `_OTHER`, where anything fell to it.
     pub fn hosts(&self) -> Vec<HostMetrics> {
         let hosts = self.all_hosts();
-        let all = hosts.iter().map(|host| &*host.shared);
+        let all = hosts.iter().map(|host| host.shared());
         let all = all.map(|host| HostMetrics::of(host.name(), std::iter::once(host)));
         all.filter(|host| host.name != OTHER || host.figures != Figures::default())
             .collect()

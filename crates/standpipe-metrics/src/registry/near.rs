@@ -34,7 +34,7 @@ pub(super) fn find(registry: usize, uri: &Uri) -> Option<Handle> {
             near.registry == registry && near.https == https && *near.authority == *authority;
         same.then(|| near.owner.upgrade()).flatten()
     });
-    found.ok().flatten().map(Handle::Owner)
+    found.ok().flatten().map(Handle::of)
 }
 
 #[inline(never)]

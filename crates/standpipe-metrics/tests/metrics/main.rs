@@ -1,6 +1,7 @@
 //! The metrics, through the public API and under paused time.
 
 mod bodies;
+mod connections;
 mod contract;
 mod counting;
 mod hosts;

@@ -1,8 +1,10 @@
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use standpipe_core::Unread;
 
 use super::permit::Permit;
 
@@ -66,5 +68,15 @@ impl<B: Body> Body for PermitBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+/// For a retry that looks into an answer. A body that was read to its end holds no permit by then.
+impl<B: Unread> Unread for PermitBody<B> {
+    fn unread(self, frames: VecDeque<Result<Frame<B::Data>, B::Error>>) -> Self {
+        Self {
+            inner: self.inner.unread(frames),
+            permit: self.permit,
+        }
     }
 }

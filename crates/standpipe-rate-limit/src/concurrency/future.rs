@@ -7,8 +7,7 @@ use std::task::{Context, Poll, ready};
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
-use standpipe_core::{BoxError, Deadline, Error};
-use tokio::sync::AcquireError;
+use standpipe_core::{BoxError, Closed, Deadline, Error};
 use tokio::task::coop::unconstrained;
 use tokio::time::{Sleep, sleep_until};
 use tower_service::Service;
@@ -45,7 +44,7 @@ pin_project! {
     }
 }
 
-type Acquire = dyn Future<Output = Result<Permit, AcquireError>> + Send;
+type Acquire = dyn Future<Output = Option<Permit>> + Send;
 
 /// A request that waits for a permit, with a service that is not ready yet: while it waits it holds
 /// nothing of the inner service.
@@ -53,6 +52,7 @@ pub(super) struct Queued<S, R> {
     permit: Pin<Box<Acquire>>,
     timer: Option<Pin<Box<Sleep>>>,
     in_line: Option<InLine>,
+    closed: Option<Closed>,
     service: S,
     request: Option<R>,
 }
@@ -61,15 +61,25 @@ impl<S, R> Queued<S, R> {
     pub(super) fn new(
         permits: &Arc<Permits>,
         give_up: Option<Deadline>,
+        closed: Option<Closed>,
         service: S,
         request: R,
     ) -> Self {
         Self {
-            permit: Box::pin(permits.semaphore.clone().acquire_owned()),
+            permit: Box::pin(Arc::clone(permits).take()),
             timer: give_up.map(|give_up| Box::pin(sleep_until(give_up.instant()))),
             in_line: Some(InLine::begin(permits)),
+            closed,
             service,
             request: Some(request),
+        }
+    }
+
+    /// Ready with an error once nobody is to wait any more.
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        match &mut self.closed {
+            Some(closed) => Pin::new(closed).poll(cx).map(|()| error::closed()),
+            None => Poll::Pending,
         }
     }
 
@@ -83,18 +93,17 @@ impl<S, R> Queued<S, R> {
         }
         let limit = self.in_line.take().map_or(0, |line| line.limit());
         Poll::Ready(match permit {
-            Poll::Ready(Ok(permit)) => Ok(permit),
-            // The semaphore is never closed.
-            Poll::Ready(Err(_)) | Poll::Pending => Err(error::too_many(limit)),
+            Poll::Ready(Some(permit)) => Ok(permit),
+            Poll::Ready(None) | Poll::Pending => Err(error::too_many(limit)),
         })
     }
 }
 
 impl<S: Service<R>, R> ConcurrencyResponseFuture<S, R> {
-    pub(super) fn called(future: S::Future, permit: Permit) -> Self {
+    pub(super) fn called(future: S::Future, permit: Option<Permit>) -> Self {
         Self {
             state: State::Called { future },
-            permit: Some(permit),
+            permit,
         }
     }
 
@@ -139,6 +148,11 @@ where
                 }
                 // Queued => Called, or the end
                 StateProj::Queued { queued } => {
+                    if let Poll::Ready(error) = queued.poll_closed(cx) {
+                        *this.permit = None;
+                        this.state.set(State::Refused { error: None });
+                        return Poll::Ready(Err(error.into()));
+                    }
                     if this.permit.is_none() {
                         match ready!(queued.poll_permit(cx)) {
                             Ok(permit) => *this.permit = Some(permit),

@@ -1,9 +1,8 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use standpipe_core::Closing;
 use tower_layer::Layer;
 
 use super::permit::Permits;
@@ -20,13 +19,22 @@ use super::service::ConcurrencyLimit;
 #[derive(Clone, Debug)]
 pub struct ConcurrencyLimitLayer {
     source: Source,
-    max_wait: Option<Duration>,
+    waits: Waits,
 }
 
 #[derive(Clone, Debug)]
 enum Source {
-    Fresh(usize),
+    Fresh(NonZeroUsize),
     Shared(ConcurrencyHandle),
+}
+
+/// How long requests wait.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waits {
+    /// There is no limit, and so no wait.
+    pub(super) never: bool,
+    pub(super) longest: Option<Duration>,
+    pub(super) closing: Option<Closing>,
 }
 
 /// Looks into a limit, and shares it with other stacks.
@@ -43,23 +51,49 @@ impl ConcurrencyLimitLayer {
     /// More than the largest number of permits that tokio's semaphore can hold is taken as that.
     pub fn new(limit: NonZeroUsize) -> Self {
         Self {
-            source: Source::Fresh(limit.get().min(Semaphore::MAX_PERMITS)),
-            max_wait: None,
+            source: Source::Fresh(limit),
+            waits: Waits::default(),
         }
+    }
+
+    /// Any number of requests may be under way: its services hand them on, and count none.
+    pub fn unlimited() -> Self {
+        let mut layer = Self::new(NonZeroUsize::MAX);
+        layer.waits.never = true;
+        layer
     }
 
     /// Puts services under the limit that `handle` is of.
     pub fn shared(handle: &ConcurrencyHandle) -> Self {
         Self {
             source: Source::Shared(handle.clone()),
-            max_wait: None,
+            waits: Waits::default(),
         }
+    }
+
+    /// Goes on with the limit that `handle` is of, in place of a new one: with what is under way and
+    /// who waits. It is given this layer's number; how long requests wait is each layer's own.
+    #[must_use]
+    pub fn keep(mut self, handle: &ConcurrencyHandle) -> Self {
+        if let Source::Fresh(limit) = self.source {
+            handle.set_limit(limit);
+        }
+        self.source = Source::Shared(handle.clone());
+        self
     }
 
     /// Requests wait for `longest` at most, and never beyond their deadline.
     #[must_use]
     pub fn max_wait(mut self, longest: Duration) -> Self {
-        self.max_wait = Some(longest);
+        self.waits.longest = Some(longest);
+        self
+    }
+
+    /// Once `signal` is closed nobody waits: those in line, and all who would have to join it, end
+    /// with [`Shutdown`](standpipe_core::ErrorKind::Shutdown).
+    #[must_use]
+    pub fn closing(mut self, signal: Closing) -> Self {
+        self.waits.closing = Some(signal);
         self
     }
 
@@ -78,23 +112,29 @@ impl<S> Layer<S> for ConcurrencyLimitLayer {
             Source::Fresh(limit) => Arc::new(Permits::new(*limit)),
             Source::Shared(handle) => handle.0.clone(),
         };
-        ConcurrencyLimit::new(inner, permits, self.max_wait)
+        ConcurrencyLimit::new(inner, permits, self.waits.clone())
     }
 }
 
 impl ConcurrencyHandle {
     /// The limit.
     pub fn limit(&self) -> usize {
-        self.0.limit
+        self.0.limit()
+    }
+
+    /// Sets another limit. A higher one lets those go on who wait; a lower one lets nobody go on
+    /// until enough of those under way have ended.
+    pub fn set_limit(&self, limit: NonZeroUsize) {
+        self.0.set_limit(limit);
     }
 
     /// Requests under way now.
     pub fn in_flight(&self) -> usize {
-        self.0.limit - self.0.semaphore.available_permits()
+        self.0.in_flight()
     }
 
     /// Requests that wait now.
     pub fn waiting(&self) -> usize {
-        self.0.waiting.load(Ordering::Relaxed)
+        self.0.waiting()
     }
 }

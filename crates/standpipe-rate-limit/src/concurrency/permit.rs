@@ -1,31 +1,96 @@
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use standpipe_core::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Semaphore;
 
 /// The permits of one limit.
 #[derive(Debug)]
 pub(super) struct Permits {
-    /// First in, first out; a waiter that goes away passes its permit on.
-    pub(super) semaphore: Arc<Semaphore>,
-    pub(super) limit: usize,
-    pub(super) waiting: AtomicUsize,
+    /// First in, first out; a waiter that goes away passes its permit on. It forgets what it gives,
+    /// so that [`Permit`] alone gives back.
+    semaphore: Semaphore,
+    limit: AtomicUsize,
+    /// So many permits are not given back, as the limit became lower while they were out.
+    debt: AtomicUsize,
+    waiting: AtomicUsize,
 }
 
-/// The right of one request to be under way.
-pub(super) type Permit = OwnedSemaphorePermit;
+/// The right of one request to be under way. It goes back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Permit(Arc<Permits>);
 
 /// One in line.
 #[derive(Debug)]
 pub(super) struct InLine(Arc<Permits>);
 
 impl Permits {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: NonZeroUsize) -> Self {
+        let limit = most(limit);
         Self {
-            semaphore: Arc::new(Semaphore::new(limit)),
-            limit,
+            semaphore: Semaphore::new(limit),
+            limit: AtomicUsize::new(limit),
+            debt: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
         }
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        let all = self.limit() + self.debt.load(Ordering::Relaxed);
+        all.saturating_sub(self.semaphore.available_permits())
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Sets another limit. A lower one holds once as many requests have ended as are too many.
+    pub(super) fn set_limit(&self, limit: NonZeroUsize) {
+        let new = most(limit);
+        let old = self.limit.swap(new, Ordering::Relaxed);
+        match old.checked_sub(new) {
+            Some(fewer) => {
+                let forgotten = self.semaphore.forget_permits(fewer);
+                self.debt.fetch_add(fewer - forgotten, Ordering::Relaxed);
+            }
+            None => self.give_back(new - old),
+        }
+    }
+
+    pub(super) fn try_take(self: &Arc<Self>) -> Option<Permit> {
+        self.semaphore.try_acquire().ok()?.forget();
+        Some(Permit(Arc::clone(self)))
+    }
+
+    /// Waits for a permit. `None` would be that of a closed semaphore, which this one never is.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it gives its place, or the permit, to the next.
+    pub(super) async fn take(self: Arc<Self>) -> Option<Permit> {
+        self.semaphore.acquire().await.ok()?.forget();
+        Some(Permit(self))
+    }
+
+    fn give_back(&self, permits: usize) {
+        let pay = |debt: usize| (debt > 0).then(|| debt.saturating_sub(permits));
+        let (set, seen) = (Ordering::Relaxed, Ordering::Relaxed);
+        let debt = self.debt.fetch_update(set, seen, pay).unwrap_or(0);
+        self.semaphore.add_permits(permits.saturating_sub(debt));
+    }
+}
+
+fn most(limit: NonZeroUsize) -> usize {
+    limit.get().min(Semaphore::MAX_PERMITS)
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.give_back(1);
     }
 }
 
@@ -36,7 +101,7 @@ impl InLine {
     }
 
     pub(super) fn limit(&self) -> usize {
-        self.0.limit
+        self.0.limit()
     }
 }
 

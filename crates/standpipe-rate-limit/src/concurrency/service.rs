@@ -1,14 +1,13 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::{Request, Response};
-use standpipe_core::{BoxError, Deadline};
+use standpipe_core::{BoxError, Closing, Deadline};
 use tower_service::Service;
 
 use super::body::PermitBody;
 use super::future::{ConcurrencyResponseFuture, Queued};
-use super::layer::ConcurrencyHandle;
+use super::layer::{ConcurrencyHandle, Waits};
 use super::permit::Permits;
 use crate::error;
 
@@ -22,7 +21,8 @@ use crate::error;
 ///
 /// A [`standpipe_core::Error`] of kind [`RateLimited`](standpipe_core::ErrorKind::RateLimited),
 /// without a time to try again, when no permit is there and the request may not wait, or once it has
-/// waited as long as it may. The inner service's errors pass unchanged.
+/// waited as long as it may; of kind [`Shutdown`](standpipe_core::ErrorKind::Shutdown) when it would have
+/// to wait after its [signal](super::ConcurrencyLimitLayer::closing) was closed. The inner service's errors pass unchanged.
 ///
 /// # Panics
 ///
@@ -34,22 +34,27 @@ use crate::error;
 #[derive(Clone, Debug)]
 pub struct ConcurrencyLimit<S> {
     inner: S,
+    shared: Arc<Shared>,
+}
+
+/// What all clones share.
+#[derive(Debug)]
+struct Shared {
     permits: Arc<Permits>,
-    max_wait: Option<Duration>,
+    waits: Waits,
 }
 
 impl<S> ConcurrencyLimit<S> {
-    pub(super) fn new(inner: S, permits: Arc<Permits>, max_wait: Option<Duration>) -> Self {
+    pub(super) fn new(inner: S, permits: Arc<Permits>, waits: Waits) -> Self {
         Self {
             inner,
-            permits,
-            max_wait,
+            shared: Arc::new(Shared { permits, waits }),
         }
     }
 
     /// Looks into the limit, and shares it with other stacks.
     pub fn handle(&self) -> ConcurrencyHandle {
-        ConcurrencyHandle(self.permits.clone())
+        ConcurrencyHandle(self.shared.permits.clone())
     }
 
     /// The inner service.
@@ -84,15 +89,23 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if let Ok(permit) = self.permits.semaphore.clone().try_acquire_owned() {
-            return ConcurrencyResponseFuture::called(self.inner.call(request), permit);
+        let Shared { permits, waits } = &*self.shared;
+        if waits.never {
+            return ConcurrencyResponseFuture::called(self.inner.call(request), None);
         }
-        let by_wait = self.max_wait.map(Deadline::after);
+        if let Some(permit) = permits.try_take() {
+            return ConcurrencyResponseFuture::called(self.inner.call(request), Some(permit));
+        }
+        if waits.closing.as_ref().is_some_and(Closing::is_closed) {
+            return ConcurrencyResponseFuture::refused(error::closed());
+        }
+        let by_wait = waits.longest.map(Deadline::after);
         let give_up = Deadline::earlier(by_wait, Deadline::of(&request));
         if give_up.is_some_and(|give_up| give_up.remaining().is_zero()) {
-            return ConcurrencyResponseFuture::refused(error::too_many(self.permits.limit));
+            return ConcurrencyResponseFuture::refused(error::too_many(permits.limit()));
         }
-        let queued = Queued::new(&self.permits, give_up, self.inner.clone(), request);
+        let closed = waits.closing.as_ref().map(Closing::closed);
+        let queued = Queued::new(permits, give_up, closed, self.inner.clone(), request);
         ConcurrencyResponseFuture::queued(queued)
     }
 }

@@ -2,7 +2,7 @@ use std::task::Waker;
 
 use standpipe_core::queue::WaitQueue;
 
-use crate::gcra::Pace;
+use crate::gcra::{FAR, Pace};
 use crate::local::ServerPace;
 use crate::{Quota, Unit};
 
@@ -52,12 +52,35 @@ pub(super) enum State {
 }
 
 impl Bucket {
+    /// What holds where there is no quota.
+    pub(super) const FREE: Self = Self {
+        pace: Pace::FREE,
+        unit: Unit::Request,
+        tat: 0,
+    };
+
     pub(super) fn new(quota: Quota, unit: Unit) -> Self {
         Self {
             pace: Pace::of(quota),
             unit,
             tat: 0,
         }
+    }
+
+    pub(super) fn is_free(&self) -> bool {
+        self.pace == Pace::FREE
+    }
+
+    /// This bucket with as many units taken as were taken of `old`: what was no debt becomes none.
+    /// `begin` is when time goes on for the buckets, which is the end of a pause.
+    pub(super) fn in_place_of(mut self, old: Self, begin: u64) -> Self {
+        let taken = old.tat.saturating_sub(begin);
+        let most = match taken <= old.pace.depth {
+            true => self.pace.depth,
+            false => FAR,
+        };
+        self.tat = begin + old.pace.convert(taken, self.pace).min(most);
+        self
     }
 
     /// When one that costs `own` has its turn, when `ahead` is what it and those before it cost.
@@ -67,6 +90,28 @@ impl Bucket {
         let tat = self.tat.max(now) + before;
         self.pace.due(tat, now, self.pace.time_of(own[unit]))
     }
+}
+
+/// `new` with what was taken of the `known` buckets: each has one successor at the most, and one of
+/// the same quota goes first.
+pub(super) fn succeed(new: Vec<Bucket>, known: &mut [Option<Bucket>], begin: u64) -> Vec<Bucket> {
+    let same = |new: Bucket, old: Bucket| (old.pace, old.unit) == (new.pace, new.unit);
+    let mut take = |by: &dyn Fn(Bucket) -> bool| {
+        let suits = |old: &&mut Option<Bucket>| old.is_some_and(by);
+        known.iter_mut().find(suits).and_then(Option::take)
+    };
+    let kept: Vec<_> = new
+        .iter()
+        .map(|bucket| take(&|old| same(*bucket, old)))
+        .collect();
+    let successor = |(bucket, kept): (Bucket, Option<Bucket>)| match kept {
+        Some(old) => old,
+        None => match take(&|old| old.unit == bucket.unit && !old.is_free()) {
+            Some(old) => bucket.in_place_of(old, begin),
+            None => bucket,
+        },
+    };
+    new.into_iter().zip(kept).map(successor).collect()
 }
 
 impl Line {

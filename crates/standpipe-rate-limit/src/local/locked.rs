@@ -15,20 +15,21 @@ use crate::gcra::{Pace, take};
 pub(super) struct Locked<'a> {
     pub(super) local: &'a Local,
     pub(super) line: MutexGuard<'a, Line>,
-    pub(super) pace: Pace,
-    pub(super) tat: u64,
+    pub(super) first: Bucket,
     pub(super) now: u64,
     pub(super) wake: Vec<Waker>,
     /// A waker to be dropped after the lock: with it may go the last of a task, and that task's own
     /// place in this line.
     pub(super) stale: Option<Waker>,
+    /// The turn of the head of the line, where the line was served and has not changed since.
+    pub(super) served: Option<Option<u64>>,
 }
 
 impl Locked<'_> {
     pub(super) fn join(&mut self, cost: u32, give_up: u64) -> Joined {
         let own = [1, u64::from(cost)];
         // Those before this one have their turns first.
-        self.serve();
+        let head = self.serve();
         if self.line.queue.is_empty() && self.due(own, own) <= self.now {
             self.charge(own);
             return Joined::Admitted;
@@ -44,11 +45,13 @@ impl Locked<'_> {
             return Joined::Full(wait);
         }
         self.line.entered = end;
+        // One more at the end changes nothing before it.
+        self.served = Some(head.or(Some(due)));
         Joined::Waiting(self.line.queue.push(waiter), wait)
     }
 
     pub(super) fn poll(&mut self, ticket: Ticket, waker: &Waker) -> Turn {
-        self.serve();
+        let head = self.serve();
         let Some(waiter) = self.line.queue.get_mut(ticket) else {
             // It was told that its wait is hopeless and its place is gone.
             let wait = self.line.pause_until.saturating_sub(self.now);
@@ -56,6 +59,7 @@ impl Locked<'_> {
         };
         if waiter.state == State::Served {
             self.line.queue.remove(ticket);
+            self.served = Some(head);
             return Turn::Admitted;
         }
         if !waiter
@@ -75,6 +79,7 @@ impl Locked<'_> {
         if let Some(waiter) = self.line.queue.get_mut(ticket) {
             waiter.rings_at = at;
         }
+        self.served = Some(head);
         Turn::Wait(at)
     }
 
@@ -97,8 +102,8 @@ impl Locked<'_> {
                 false => take(*tat, now, time),
             };
         };
-        if self.local.unit == Unit::Cost {
-            apply(&mut self.tat, self.pace);
+        if self.first.unit == Unit::Cost {
+            apply(&mut self.first.tat, self.first.pace);
         }
         for bucket in &mut self.line.others {
             if bucket.unit == Unit::Cost {
@@ -108,14 +113,14 @@ impl Locked<'_> {
     }
 
     pub(super) fn pause(&mut self, until: u64) {
-        let begin = self.line.pause_until.max(self.now);
+        let begin = self.begin();
         let Some(longer) = until.checked_sub(begin).filter(|&longer| longer > 0) else {
             return;
         };
         self.line.pause_until = until;
         // Time in which nothing may go out earns no credit: after the pause there is no more than
         // there was before it.
-        self.tat = take(self.tat, self.now, longer);
+        self.first.tat = take(self.first.tat, self.now, longer);
         let now = self.now;
         for bucket in &mut self.line.others {
             bucket.tat = take(bucket.tat, now, longer);
@@ -142,11 +147,13 @@ impl Locked<'_> {
         }
     }
 
-    /// Gives their turn to all at the head of the line for whom it has come.
-    fn serve(&mut self) {
+    /// Gives their turn to all at the head of the line for whom it has come; the turn of who is its
+    /// head then.
+    fn serve(&mut self) -> Option<u64> {
         while let Some(own) = self.line.queue.front().map(|head| head.own) {
-            if self.due(own, own) > self.now {
-                return;
+            let due = self.due(own, own);
+            if due > self.now {
+                return Some(due);
             }
             self.charge(own);
             if let Some((_, head)) = self.line.queue.detach_front() {
@@ -154,6 +161,7 @@ impl Locked<'_> {
                 self.wake.extend(head.waker.take());
             }
         }
+        None
     }
 
     /// The instant at which one that costs `own` has its turn, when `ahead` is what it and those
@@ -185,8 +193,9 @@ impl Locked<'_> {
 
     fn charge(&mut self, own: [u64; 2]) {
         let now = self.now;
-        let need = self.pace.time_of(own[self.local.unit as usize]);
-        self.tat = take(self.tat, now, need);
+        let first = &mut self.first;
+        let need = first.pace.time_of(own[first.unit as usize]);
+        first.tat = take(first.tat, now, need);
         for bucket in &mut self.line.others {
             let need = bucket.pace.time_of(own[bucket.unit as usize]);
             bucket.tat = take(bucket.tat, now, need);
@@ -199,8 +208,9 @@ impl Locked<'_> {
     }
 
     fn give_back(&mut self, own: [u64; 2]) {
-        let need = self.pace.time_of(own[self.local.unit as usize]);
-        self.tat = self.tat.saturating_sub(need);
+        let first = &mut self.first;
+        let need = first.pace.time_of(own[first.unit as usize]);
+        first.tat = first.tat.saturating_sub(need);
         for bucket in &mut self.line.others {
             let need = bucket.pace.time_of(own[bucket.unit as usize]);
             bucket.tat = bucket.tat.saturating_sub(need);
@@ -213,12 +223,25 @@ impl Locked<'_> {
     }
 
     pub(super) fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
-        let first = Bucket {
-            pace: self.pace,
-            unit: self.local.unit,
-            tat: self.tat,
-        };
-        std::iter::once(first).chain(self.line.others.iter().copied())
+        std::iter::once(self.first).chain(self.line.others.iter().copied())
+    }
+
+    /// When time goes on for the buckets: now, or at the end of a pause.
+    pub(super) fn begin(&self) -> u64 {
+        self.line.pause_until.max(self.now)
+    }
+
+    /// Has `buckets` in place of those that there are, and turns away who now waits in vain.
+    pub(super) fn set_buckets(&mut self, buckets: Vec<Bucket>) {
+        let mut buckets = buckets.into_iter();
+        self.first = buckets.next().unwrap_or(Bucket::FREE);
+        self.line.others = buckets.collect();
+        let (local, first) = (self.local, self.first);
+        local.emission.store(first.pace.emission, Ordering::Relaxed);
+        local.depth.store(first.pace.depth, Ordering::Relaxed);
+        let by_cost = first.unit == Unit::Cost;
+        local.by_cost.store(by_cost, Ordering::Relaxed);
+        self.drop_hopeless();
     }
 
     /// Serves the line, lets the lock go and wakes whom that concerns.
@@ -227,13 +250,16 @@ impl Locked<'_> {
         for pace in &mut self.line.server {
             *pace = pace.take().filter(|pace| !pace.is_over(now));
         }
-        self.serve();
-        self.tell_head();
+        let head = match self.served.take() {
+            Some(head) => head,
+            None => self.serve(),
+        };
+        self.tell_head(head);
         let slow = !self.line.queue.is_empty()
             || !self.line.others.is_empty()
             || self.line.pause_until > now
             || self.line.server.iter().any(Option::is_some);
-        let state = self.tat << 1 | if slow { SLOW } else { 0 };
+        let state = self.first.tat << 1 | if slow { SLOW } else { 0 };
         // Before the lock is released: the next holder must read what this one wrote.
         self.local.first.store(state, Ordering::Release);
         drop(self.line);
@@ -242,12 +268,9 @@ impl Locked<'_> {
 
     /// Wakes the head of the line if its timer rings too late for its turn: some before it have
     /// left, or units were given back.
-    fn tell_head(&mut self) {
-        let Some(own) = self.line.queue.front().map(|head| head.own) else {
-            return;
-        };
-        let due = self.due(own, own);
-        if let Some((_, head)) = self.line.queue.front_mut()
+    fn tell_head(&mut self, due: Option<u64>) {
+        if let Some(due) = due
+            && let Some((_, head)) = self.line.queue.front_mut()
             && due < head.rings_at
         {
             head.rings_at = due;

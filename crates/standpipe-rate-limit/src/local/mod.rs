@@ -20,11 +20,11 @@ use std::task::Waker;
 
 use standpipe_core::queue::Ticket;
 use standpipe_core::sync::Mutex;
-use standpipe_core::sync::atomic::{AtomicU64, Ordering};
+use standpipe_core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::gcra::{Pace, take};
 use crate::{Quota, Unit};
-use line::{Bucket, Line};
+use line::{Bucket, Line, succeed};
 use locked::Locked;
 pub(crate) use server_pace::ServerPace;
 
@@ -38,7 +38,7 @@ pub(crate) struct Local {
     // without the lock may read one old and one new, once.
     emission: AtomicU64,
     depth: AtomicU64,
-    unit: Unit,
+    by_cost: AtomicBool,
     line: Mutex<Line>,
 }
 
@@ -78,17 +78,13 @@ impl Local {
     /// the server's word.
     pub(crate) fn new(quotas: &[(Quota, Unit)], max_waiting: usize) -> Self {
         let mut buckets = quotas.iter().map(|&(quota, unit)| Bucket::new(quota, unit));
-        let first = buckets.next().unwrap_or(Bucket {
-            pace: Pace::FREE,
-            unit: Unit::Request,
-            tat: 0,
-        });
+        let first = buckets.next().unwrap_or(Bucket::FREE);
         let others: Vec<_> = buckets.collect();
         Self {
             first: AtomicU64::new(if others.is_empty() { 0 } else { SLOW }),
             emission: AtomicU64::new(first.pace.emission),
             depth: AtomicU64::new(first.pace.depth),
-            unit: first.unit,
+            by_cost: AtomicBool::new(first.unit == Unit::Cost),
             line: Mutex::new(Line::new(others, max_waiting)),
         }
     }
@@ -98,7 +94,7 @@ impl Local {
     pub(crate) fn try_admit(&self, now: u64, cost: u32) -> bool {
         let mut seen = self.first.load(Ordering::Acquire);
         let pace = self.pace();
-        let need = match self.unit {
+        let need = match self.unit() {
             Unit::Request => pace.emission,
             Unit::Cost => pace.time_of(u64::from(cost)),
         };
@@ -130,7 +126,7 @@ impl Local {
         let too_shallow = |pace: Pace, unit: Unit| {
             (!pace.holds(units[unit as usize])).then(|| pace.available(0, 0))
         };
-        if let Some(depth) = too_shallow(first, self.unit) {
+        if let Some(depth) = too_shallow(first, self.unit()) {
             return Err(depth);
         }
         // Several buckets have the bit set for good.
@@ -207,29 +203,35 @@ impl Local {
         could
     }
 
-    /// Replaces the quota of one bucket, by its index; `false` if there is none. What was taken
-    /// stays taken.
+    /// Replaces the quota of one bucket, by its index; `false` if there is none.
     pub(crate) fn set_quota(&self, now: u64, index: usize, quota: Quota) -> bool {
-        let pace = Pace::of(quota);
         let mut locked = self.lock(now);
-        let found = match index.checked_sub(1) {
-            None => {
-                self.emission.store(pace.emission, Ordering::Relaxed);
-                self.depth.store(pace.depth, Ordering::Relaxed);
-                locked.pace = pace;
-                true
-            }
-            Some(index) => match locked.line.others.get_mut(index) {
-                Some(bucket) => {
-                    bucket.pace = pace;
-                    true
-                }
-                None => false,
-            },
-        };
-        locked.drop_hopeless();
+        let mut buckets: Vec<_> = locked.buckets().collect();
+        let known = buckets.get_mut(index).filter(|bucket| !bucket.is_free());
+        let found = known.is_some();
+        if let Some(bucket) = known {
+            *bucket = Bucket::new(quota, bucket.unit).in_place_of(*bucket, locked.begin());
+            locked.set_buckets(buckets);
+        }
         locked.release();
         found
+    }
+
+    /// Replaces all quotas, and the number of those who may wait where it is given. A bucket whose
+    /// quota stays goes on; what was taken of another passes to one in the same unit.
+    pub(crate) fn set_quotas(
+        &self,
+        now: u64,
+        quotas: &[(Quota, Unit)],
+        max_waiting: Option<usize>,
+    ) {
+        let buckets = quotas.iter().map(|&(quota, unit)| Bucket::new(quota, unit));
+        let mut locked = self.lock(now);
+        let mut known: Vec<_> = locked.buckets().map(Some).collect();
+        let buckets = succeed(buckets.collect(), &mut known, locked.begin());
+        locked.set_buckets(buckets);
+        locked.line.max_waiting = max_waiting.unwrap_or(locked.line.max_waiting);
+        locked.release();
     }
 
     pub(crate) fn paused_until(&self) -> u64 {
@@ -252,6 +254,14 @@ impl Local {
     }
 
     #[inline]
+    fn unit(&self) -> Unit {
+        match self.by_cost.load(Ordering::Relaxed) {
+            true => Unit::Cost,
+            false => Unit::Request,
+        }
+    }
+
+    #[inline]
     fn pace(&self) -> Pace {
         Pace {
             emission: self.emission.load(Ordering::Relaxed),
@@ -266,11 +276,15 @@ impl Local {
         Locked {
             local: self,
             line,
-            pace: self.pace(),
-            tat,
+            first: Bucket {
+                pace: self.pace(),
+                unit: self.unit(),
+                tat,
+            },
             now,
             wake: Vec::new(),
             stale: None,
+            served: None,
         }
     }
 }

@@ -13,8 +13,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode, header};
@@ -24,7 +22,7 @@ use families::Families;
 
 /// Which of a server's words on its limits are heeded, and for how long at the most.
 ///
-/// The default heeds all of them, for a minute at the most.
+/// It is plain data. The default heeds all of them, for a minute at the most.
 ///
 /// ```
 /// use standpipe_rate_limit::ServerWord;
@@ -33,14 +31,25 @@ use families::Families;
 /// let word = ServerWord::default().x_ratelimit(false).max_pause(Duration::from_secs(20));
 /// # let _ = word;
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
 pub struct ServerWord {
-    retry_after: bool,
-    ratelimit: bool,
-    x_ratelimit: bool,
-    anthropic: bool,
-    max_pause: Duration,
-    wall_clock: Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>,
+    /// Whether `Retry-After` (RFC 9110, 10.2.3) of a 429 or 503, or OpenAI's `retry-after-ms`, pauses
+    /// the limiter for all callers. It goes before all other words of the same answer.
+    pub retry_after: bool,
+    /// Whether `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers), or the
+    /// `RateLimit-Remaining` and `RateLimit-Reset` of its early versions, lower the pace.
+    pub ratelimit: bool,
+    /// Whether `x-ratelimit-remaining` and `x-ratelimit-reset`, alone or for `-requests` and
+    /// `-tokens`, lower the pace.
+    pub x_ratelimit: bool,
+    /// Whether `anthropic-ratelimit-*` lower the pace.
+    pub anthropic: bool,
+    /// The longest time for which one answer can stop or slow down the limiter: a minute unless set.
+    #[cfg_attr(feature = "serde", serde(with = "standpipe_core::data::duration"))]
+    pub max_pause: Duration,
 }
 
 /// What an answer said.
@@ -59,6 +68,17 @@ pub(crate) struct Left {
     pub(crate) within: Duration,
 }
 
+macro_rules! setters {
+    ($($name:ident: $ty:ty;)*) => {$(
+        #[doc = concat!("Sets [`", stringify!($name), "`](Self::", stringify!($name), ").")]
+        #[must_use]
+        pub fn $name(mut self, $name: $ty) -> Self {
+            self.$name = $name;
+            self
+        }
+    )*};
+}
+
 impl ServerWord {
     /// Heeds nothing.
     pub fn none() -> Self {
@@ -68,92 +88,52 @@ impl ServerWord {
             x_ratelimit: false,
             anthropic: false,
             max_pause: Duration::from_secs(60),
-            wall_clock: None,
         }
     }
 
-    /// Whether `Retry-After` (RFC 9110, 10.2.3) of a 429 or 503, or OpenAI's `retry-after-ms`, pauses
-    /// the limiter for all callers. It goes before all other words of the same answer.
-    #[must_use]
-    pub fn retry_after(mut self, on: bool) -> Self {
-        self.retry_after = on;
-        self
+    setters! {
+        retry_after: bool;
+        ratelimit: bool;
+        x_ratelimit: bool;
+        anthropic: bool;
+        max_pause: Duration;
     }
 
-    /// Whether `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers), or the
-    /// `RateLimit-Remaining` and `RateLimit-Reset` of its early versions, lower the pace.
-    #[must_use]
-    pub fn ratelimit(mut self, on: bool) -> Self {
-        self.ratelimit = on;
-        self
+    /// Whether no word of any server can change anything.
+    pub(crate) fn is_none(&self) -> bool {
+        !(self.retry_after || self.lowers_the_pace()) || self.max_pause.is_zero()
     }
 
-    /// Whether `x-ratelimit-remaining` and `x-ratelimit-reset`, alone or for `-requests` and
-    /// `-tokens`, lower the pace.
-    #[must_use]
-    pub fn x_ratelimit(mut self, on: bool) -> Self {
-        self.x_ratelimit = on;
-        self
+    fn lowers_the_pace(&self) -> bool {
+        self.ratelimit || self.x_ratelimit || self.anthropic
     }
 
-    /// Whether `anthropic-ratelimit-*` lower the pace.
-    #[must_use]
-    pub fn anthropic(mut self, on: bool) -> Self {
-        self.anthropic = on;
-        self
-    }
-
-    /// The longest time for which one answer can stop or slow down the limiter: a minute unless set.
-    #[must_use]
-    pub fn max_pause(mut self, longest: Duration) -> Self {
-        self.max_pause = longest;
-        self
-    }
-
-    /// The clock that dates in headers are held against, where an answer has no `Date` of its own:
-    /// the system's unless set.
-    #[must_use]
-    pub fn wall_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.wall_clock = Some(Arc::new(clock));
-        self
-    }
-
-    /// What the head of an answer says. Without a word on limits it looks at each header's name and
-    /// reads no clock.
-    pub(crate) fn hear(&self, status: StatusCode, headers: &HeaderMap) -> Heard {
+    /// What the head of an answer says, by the wall clock `clock` where the answer has no `Date` of
+    /// its own. Without a word on limits it looks at each header's name and reads no clock.
+    pub(crate) fn hear(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        clock: impl Fn() -> SystemTime,
+    ) -> Heard {
         let refused = matches!(
             status,
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
         );
         if self.retry_after
             && refused
-            && let Some(pause) = retry_after::parse(headers, || self.now(headers))
+            && let Some(pause) = retry_after::parse(headers, || now(headers, &clock))
         {
             return Heard::pause(pause.min(self.max_pause));
         }
-        if !(self.ratelimit || self.x_ratelimit || self.anthropic) {
+        if !self.lowers_the_pace() {
             return Heard::default();
         }
         let Some(families) = Families::find(headers, self) else {
             return Heard::default();
         };
-        let left = families.left(headers, || self.now(headers));
+        let left = families.left(headers, || now(headers, &clock));
         Heard::of(left, self.max_pause)
-    }
-
-    /// The server's own time where it gives it, so that a difference of the clocks does no harm.
-    #[cold]
-    fn now(&self, headers: &HeaderMap) -> SystemTime {
-        let date = headers
-            .get(header::DATE)
-            .and_then(|date| date.to_str().ok());
-        if let Some(date) = date.and_then(|date| httpdate::parse_http_date(date).ok()) {
-            return date;
-        }
-        match &self.wall_clock {
-            Some(clock) => clock(),
-            None => SystemTime::now(),
-        }
     }
 }
 
@@ -166,18 +146,6 @@ impl Default for ServerWord {
             anthropic: true,
             ..Self::none()
         }
-    }
-}
-
-impl fmt::Debug for ServerWord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerWord")
-            .field("retry_after", &self.retry_after)
-            .field("ratelimit", &self.ratelimit)
-            .field("x_ratelimit", &self.x_ratelimit)
-            .field("anthropic", &self.anthropic)
-            .field("max_pause", &self.max_pause)
-            .finish_non_exhaustive()
     }
 }
 
@@ -214,5 +182,17 @@ impl Left {
     fn is_tighter_than(self, other: Self) -> bool {
         let rate = |units: u64, per: Duration| u128::from(units).saturating_mul(per.as_nanos());
         rate(self.units, other.within) < rate(other.units, self.within)
+    }
+}
+
+/// The server's own time where it gives it, so that a difference of the clocks does no harm.
+#[cold]
+fn now(headers: &HeaderMap, clock: &impl Fn() -> SystemTime) -> SystemTime {
+    let date = headers
+        .get(header::DATE)
+        .and_then(|date| date.to_str().ok());
+    match date.and_then(|date| httpdate::parse_http_date(date).ok()) {
+        Some(date) => date,
+        None => clock(),
     }
 }

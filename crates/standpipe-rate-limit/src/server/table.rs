@@ -22,9 +22,9 @@ pub(super) fn noon() -> SystemTime {
 }
 
 pub(super) fn hear(status: u16, pairs: &[(&str, &str)]) -> Heard {
-    let word = ServerWord::default().wall_clock(noon);
+    let word = ServerWord::default();
     let status = StatusCode::from_u16(status).unwrap();
-    word.hear(status, &headers(pairs))
+    word.hear(status, &headers(pairs), noon)
 }
 
 /// What a row expects.

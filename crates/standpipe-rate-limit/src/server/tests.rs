@@ -33,10 +33,10 @@ fn each_word_can_be_turned_off() {
     for (pairs, off) in cases {
         let five = Some(Duration::from_secs(5));
         assert_eq!(hear(429, pairs).pause, five, "{pairs:?}");
-        let deaf = off(ServerWord::default().wall_clock(noon));
-        let heard = deaf.hear(StatusCode::TOO_MANY_REQUESTS, &headers(pairs));
+        let deaf = off(ServerWord::default());
+        let heard = deaf.hear(StatusCode::TOO_MANY_REQUESTS, &headers(pairs), noon);
         assert_eq!(heard, Heard::default(), "{pairs:?}");
-        let none = ServerWord::none().hear(StatusCode::TOO_MANY_REQUESTS, &headers(pairs));
+        let none = ServerWord::none().hear(StatusCode::TOO_MANY_REQUESTS, &headers(pairs), noon);
         assert_eq!(none, Heard::default(), "{pairs:?}");
     }
 }
@@ -173,8 +173,8 @@ proptest! {
             }
         }
         let longest = Duration::from_secs(7);
-        let word = ServerWord::default().max_pause(longest).wall_clock(noon);
-        let heard = word.hear(StatusCode::from_u16(status).unwrap(), &headers);
+        let word = ServerWord::default().max_pause(longest);
+        let heard = word.hear(StatusCode::from_u16(status).unwrap(), &headers, noon);
         prop_assert!(heard.pause.is_none_or(|pause| pause <= longest && !pause.is_zero()));
         for left in heard.left.into_iter().flatten() {
             prop_assert!(left.within <= longest && left.units > 0);

@@ -173,3 +173,35 @@ async fn readiness_takes_no_permit_and_a_handle_shares_the_limit() {
     assert!(error(shared.call(request()).await).is_rate_limited());
     assert_eq!(shared.handle().limit(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_is_raised_under_those_who_wait_and_lowered_under_those_under_way() {
+    let mut service = limit(3).layer(Record::new().service());
+    let handle = service.handle();
+    let to = |limit| NonZeroUsize::new(limit).unwrap();
+    let mut under_way: Vec<_> = (0..3).map(|_| service.call(request())).collect();
+    let mut fourth = Box::pin(service.call(request()));
+    assert!(futures_util::poll!(fourth.as_mut()).is_pending());
+
+    handle.set_limit(to(1));
+    assert_eq!((handle.limit(), handle.in_flight()), (1, 3));
+    under_way.truncate(1);
+    assert!(futures_util::poll!(fourth.as_mut()).is_pending());
+    assert_eq!(handle.in_flight(), 1);
+
+    handle.set_limit(to(2));
+    fourth.await.unwrap();
+    assert_eq!((handle.limit(), handle.in_flight()), (2, 1));
+
+    // Lower and higher again while all are out: what is owed is paid first.
+    under_way.push(service.call(request()));
+    handle.set_limit(to(1));
+    handle.set_limit(to(4));
+    assert_eq!((handle.in_flight(), handle.waiting()), (2, 0));
+    under_way.extend((0..2).map(|_| service.call(request())));
+    let mut fifth = Box::pin(service.call(request()));
+    assert!(futures_util::poll!(fifth.as_mut()).is_pending());
+    drop(under_way);
+    fifth.await.unwrap();
+    assert_eq!((handle.in_flight(), handle.waiting()), (0, 0));
+}

@@ -1,10 +1,15 @@
 //! The limiter through its public API: in paused time, over services that answer at once, and over
 //! the in-memory network.
 
+mod closing;
 mod concurrency;
+mod config;
 mod contract;
 mod cost;
+#[cfg(feature = "serde")]
+mod data;
 mod hooks;
+mod keep;
 mod server;
 mod share;
 mod store;

@@ -126,8 +126,8 @@ async fn a_quota_is_raised_under_those_who_wait() {
     let waiting = tokio::spawn(service.call(request()));
     tokio::task::yield_now().await;
     let handle = service.handle();
-    // A bucket of a hundred more, of which the minute that was taken is a part.
-    let raised = Quota::per_second(n(10)).burst(n(700));
+    // The one unit that was taken is one of two now.
+    let raised = Quota::per_second(n(10)).burst(n(2));
     assert!(handle.set_quota(0, raised));
     waiting.await.unwrap().unwrap();
     assert_eq!(record.at(), [0, 0].map(ms));

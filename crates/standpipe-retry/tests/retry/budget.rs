@@ -48,6 +48,56 @@ async fn at_a_low_rate_the_floor_allows_every_retry() {
     assert_eq!(load(&RetryLayer::new(quick()), 2, 5).await, 40);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_hooks_are_told_what_the_budget_still_allows() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (retried, given_up) = (told.clone(), told.clone());
+    let two = BudgetPolicy::default().per_second(2).ratio(0.0);
+    let layer = |budget: Option<BudgetPolicy>| {
+        let (retried, given_up) = (retried.clone(), given_up.clone());
+        RetryLayer::new(quick().max_retries(5).budget(budget))
+            .on_retry(move |event| retried.lock().push(event.budget()))
+            .on_give_up(move |event| given_up.lock().push(event.budget()))
+    };
+    let failing = Script::statuses(&[503]);
+    layer(Some(two))
+        .layer(failing.service())
+        .oneshot(get())
+        .await
+        .unwrap();
+    assert_eq!(*told.lock(), [Some(1), Some(0), Some(0)]);
+    told.lock().clear();
+    layer(None)
+        .layer(failing.service())
+        .oneshot(get())
+        .await
+        .unwrap();
+    assert_eq!(*told.lock(), [None; 6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_budget_allows_is_this_seconds_rest_and_what_was_saved() {
+    use standpipe_retry::{Budget, RetryBudget};
+    let policy = BudgetPolicy::default().per_second(3).ratio(0.5).carry(2);
+    let budget = RetryBudget::new(policy);
+    assert_eq!(budget.available(), 3);
+    for _ in 0..3 {
+        budget.deposit();
+    }
+    assert_eq!(budget.available(), 4);
+    for left in [3, 2, 1, 0] {
+        assert!(budget.withdraw());
+        assert_eq!(budget.available(), left);
+    }
+    assert!(!budget.withdraw());
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(budget.available(), 3);
+    for _ in 0..9 {
+        budget.deposit();
+    }
+    assert_eq!(budget.available(), 5, "no more is carried");
+}
+
 /// RTY-02
 #[tokio::test(start_paused = true)]
 async fn without_budget_the_caller_gets_the_answer_and_it_is_counted() {
@@ -223,4 +273,43 @@ async fn any_budget_of_towers_can_be_plugged_in() {
     let script = Script::statuses(&[503]);
     send(&layer, &script, get()).await.unwrap();
     assert_eq!(script.calls(), 2, "one request has paid for one retry");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuilt_layer_goes_on_with_budget_and_counts_while_the_budget_is_the_same() {
+    let budget = BudgetPolicy::default().ratio(0.0).per_second(3);
+    let first = RetryLayer::new(quick().budget(budget));
+    let script = Script::statuses(&[503]);
+    let old = first.layer(script.service());
+    old.clone().oneshot(get()).await.unwrap();
+    assert_eq!(script.calls(), 4, "one request and three retries");
+
+    let other = RetryLayer::new(quick().budget(budget).max_retries(1)).keep(&old.handle());
+    let new = other.layer(script.service());
+    new.clone().oneshot(get()).await.unwrap();
+    assert_eq!(script.calls(), 5, "what is spent is spent");
+    assert_eq!(new.handle().policy().max_retries, 1);
+    let stats = new.handle().stats();
+    assert_eq!((stats.retries, stats.over_budget), (3, 1));
+    assert_eq!(old.handle().stats(), stats);
+
+    let richer = quick().budget(budget.per_second(4));
+    let richer = RetryLayer::new(richer).keep(&new.handle());
+    richer.layer(script.service()).oneshot(get()).await.unwrap();
+    assert_eq!(script.calls(), 9, "another budget begins anew");
+    assert_eq!(old.handle().stats().retries, 6);
+}
+
+/// A budget that was given as an object is the old layer's alone, unless it is given again.
+#[tokio::test(start_paused = true)]
+async fn a_rebuilt_layer_does_not_go_on_with_a_budget_that_was_given() {
+    let none = BudgetPolicy::default().ratio(0.0).per_second(0);
+    let given = RetryLayer::new(quick()).budget(RetryBudget::new(none));
+    let script = Script::statuses(&[503]);
+    let old = given.layer(script.service());
+    old.clone().oneshot(get()).await.unwrap();
+    assert_eq!(script.calls(), 1);
+    let new = RetryLayer::new(quick()).keep(&old.handle());
+    new.layer(script.service()).oneshot(get()).await.unwrap();
+    assert_eq!(script.calls(), 5);
 }

@@ -54,6 +54,7 @@ async fn an_error_is_retried_by_the_table() {
         (ErrorKind::BodyTooLarge { limit: 1 }, maybe, Sent::Never),
         (ErrorKind::Decode, maybe, Sent::Never),
         (ErrorKind::Redirect, maybe, Sent::Never),
+        (ErrorKind::TooManyRedirects { limit: 1 }, maybe, Sent::Never),
         (ErrorKind::Protocol, maybe, Sent::Never),
     ] {
         for (request, when) in [

@@ -4,7 +4,10 @@ mod backoff;
 mod bodies;
 mod budget;
 mod cancel;
+mod closing;
 mod contract;
+#[cfg(feature = "serde")]
+mod data;
 mod deadline;
 mod errors;
 mod hooks;

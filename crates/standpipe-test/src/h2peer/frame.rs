@@ -52,8 +52,12 @@ pub mod setting {
 pub mod code {
     /// NO_ERROR.
     pub const NO_ERROR: u32 = 0;
+    /// PROTOCOL_ERROR.
+    pub const PROTOCOL_ERROR: u32 = 1;
     /// INTERNAL_ERROR.
     pub const INTERNAL_ERROR: u32 = 2;
+    /// FRAME_SIZE_ERROR.
+    pub const FRAME_SIZE_ERROR: u32 = 6;
     /// REFUSED_STREAM.
     pub const REFUSED_STREAM: u32 = 7;
     /// CANCEL.
@@ -91,6 +95,16 @@ impl Frame {
     pub fn number(&self) -> u32 {
         let bytes = self.payload[..4].try_into();
         u32::from_be_bytes(bytes.expect("four bytes"))
+    }
+
+    /// The frame that acknowledges this one, encoded, where it asks for one.
+    pub(crate) fn acknowledgement(&self) -> Option<Vec<u8>> {
+        match self.kind {
+            _ if self.has(flag::ACK) => None,
+            kind::SETTINGS => Some(encode(kind::SETTINGS, flag::ACK, 0, &[])),
+            kind::PING => Some(encode(kind::PING, flag::ACK, 0, &self.payload)),
+            _ => None,
+        }
     }
 
     /// The settings of a SETTINGS frame, in their order.
@@ -131,7 +145,23 @@ fn put_length(block: &mut BytesMut, length: usize) {
     block.put_u8(rest as u8);
 }
 
-pub(super) fn encode(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+/// The payload of a SETTINGS frame.
+pub(crate) fn settings_payload(settings: &[(u16, u32)]) -> Bytes {
+    let mut payload = BytesMut::new();
+    for (id, value) in settings {
+        payload.put_u16(*id);
+        payload.put_u32(*value);
+    }
+    payload.freeze()
+}
+
+/// The payload of a GOAWAY frame.
+pub(crate) fn goaway_payload(last: u32, code: u32) -> [u8; 8] {
+    (u64::from(last) << 32 | u64::from(code)).to_be_bytes()
+}
+
+/// A frame as it stands on the wire.
+pub(crate) fn encode(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_be_bytes();
     let head = [length[1], length[2], length[3], kind, flags];
     [&head[..], &stream.to_be_bytes(), payload].concat()

@@ -6,11 +6,11 @@ mod tests;
 
 use std::io;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use frame::encode;
 pub use frame::{Frame, code, fields_of, flag, kind, setting};
+pub(crate) use frame::{encode, goaway_payload, settings_payload};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -99,12 +99,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> H2Peer<S> {
     pub async fn next(&mut self, kind: u8) -> io::Result<Frame> {
         loop {
             let frame = self.frame().await?;
-            if matches!(frame.kind, kind::SETTINGS | kind::PING) && !frame.has(flag::ACK) {
-                let payload = match frame.kind {
-                    kind::PING => frame.payload.clone(),
-                    _ => Bytes::new(),
-                };
-                self.write(frame.kind, flag::ACK, 0, payload).await?;
+            if let Some(acknowledgement) = frame.acknowledgement() {
+                self.raw(acknowledgement).await?;
             }
             if frame.kind == kind {
                 return Ok(frame);
@@ -171,12 +167,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> H2Peer<S> {
     ///
     /// What the stream gives.
     pub async fn settings(&mut self, settings: &[(u16, u32)]) -> io::Result<()> {
-        let mut payload = BytesMut::new();
-        for (id, value) in settings {
-            payload.put_u16(*id);
-            payload.put_u32(*value);
-        }
-        self.write(kind::SETTINGS, 0, 0, payload).await
+        self.write(kind::SETTINGS, 0, 0, settings_payload(settings))
+            .await
     }
 
     /// Sends the head of a response: `fields` as they are, pseudo-headers first.
@@ -238,8 +230,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> H2Peer<S> {
     ///
     /// What the stream gives.
     pub async fn go_away(&mut self, last: u32, code: u32) -> io::Result<()> {
-        let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
-        self.write(kind::GOAWAY, 0, 0, payload).await
+        self.write(kind::GOAWAY, 0, 0, goaway_payload(last, code))
+            .await
     }
 
     /// Sends WINDOW_UPDATE.

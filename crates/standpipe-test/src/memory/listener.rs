@@ -1,5 +1,7 @@
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use standpipe_core::sync::Mutex;
 
@@ -20,11 +22,16 @@ pub struct Listener {
 }
 
 /// The connections that wait to be accepted.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Backlog {
     streams: Mutex<VecDeque<MemoryStream>>,
     changes: Changes,
+    /// How many dials have come, those refused among them.
+    dials: AtomicUsize,
+    refuses: OnceLock<Refuses>,
 }
+
+type Refuses = Box<dyn Fn(usize) -> bool + Send + Sync>;
 
 impl Listener {
     pub(super) fn new(network: Network, address: String, backlog: Arc<Backlog>) -> Self {
@@ -53,6 +60,13 @@ impl Listener {
     pub fn try_accept(&self) -> Option<MemoryStream> {
         self.backlog.streams.lock().pop_front()
     }
+
+    /// Refuses dials by their numbers, counted from 0. Once for a listener, before the first.
+    #[cfg(feature = "server")]
+    pub(crate) fn refuse_by(&self, refuses: impl Fn(usize) -> bool + Send + Sync + 'static) {
+        let unset = self.backlog.refuses.set(Box::new(refuses));
+        debug_assert!(unset.is_ok(), "a listener of two servers");
+    }
 }
 
 impl Drop for Listener {
@@ -64,8 +78,23 @@ impl Drop for Listener {
 }
 
 impl Backlog {
+    /// Counts a dial, and says whether it may connect.
+    pub(super) fn admits(&self) -> bool {
+        let number = self.dials.fetch_add(1, Ordering::Relaxed);
+        !self.refuses.get().is_some_and(|refuses| refuses(number))
+    }
+
     pub(super) fn push(&self, stream: MemoryStream) {
         self.streams.lock().push_back(stream);
         self.changes.announce();
+    }
+}
+
+impl fmt::Debug for Backlog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backlog")
+            .field("streams", &self.streams)
+            .field("dials", &self.dials)
+            .finish_non_exhaustive()
     }
 }

@@ -141,23 +141,28 @@ impl Network {
 
     /// Makes a connection and gives the server's side to whoever listens.
     pub(super) fn connect(&self, address: &str) -> io::Result<MemoryStream> {
-        let (backlog, open) = {
-            let mut state = self.shared.state.lock();
-            let Some(backlog) = state.listeners.get(address).cloned() else {
-                return Err(refused(address));
-            };
-            state.connections += 1;
-            state.open += 1;
-            state.peak = state.peak.max(state.open);
-            (backlog, state.connections)
+        let backlog = self.shared.state.lock().listeners.get(address).cloned();
+        let Some(backlog) = backlog else {
+            return Err(refused(address, "nobody listens"));
         };
-        let open = OpenConnection {
-            network: self.clone(),
-            number: open,
-        };
+        if !backlog.admits() {
+            return Err(refused(address, "dials are refused"));
+        }
+        let open = self.open();
         let (client, server) = MemoryStream::pair(address, self.shared.buffer_size, open);
         backlog.push(server);
         Ok(client)
+    }
+
+    fn open(&self) -> OpenConnection {
+        let mut state = self.shared.state.lock();
+        state.connections += 1;
+        state.open += 1;
+        state.peak = state.peak.max(state.open);
+        OpenConnection {
+            network: self.clone(),
+            number: state.connections,
+        }
     }
 
     pub(super) fn begin_dial(&self, address: &str) -> u64 {
@@ -223,7 +228,7 @@ impl Drop for OpenConnection {
     }
 }
 
-fn refused(address: &str) -> io::Error {
-    let message = format!("nobody listens on {address}");
+fn refused(address: &str, why: &str) -> io::Error {
+    let message = format!("{why} on {address}");
     io::Error::new(io::ErrorKind::ConnectionRefused, message)
 }

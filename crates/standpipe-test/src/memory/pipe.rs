@@ -83,6 +83,15 @@ impl Pipe {
         (Poll::Ready(Ok(n)), self.reader.take())
     }
 
+    /// Ready when nothing written waits for the reader.
+    pub(super) fn poll_drained(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.buffer.is_empty() || self.reader_gone {
+            return Poll::Ready(());
+        }
+        self.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     /// The writer ends; the waker is the reader's.
     pub(super) fn finish(&mut self) -> Option<Waker> {
         if self.end == End::Open {

@@ -1,3 +1,4 @@
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -64,6 +65,16 @@ impl MemoryStream {
     /// The address that was dialled, such as `example.com:80`.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Waits until the peer has read all that was written here, or the connection has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be given up and asked again.
+    pub async fn drained(&self) {
+        let side = self.side;
+        poll_fn(|cx| self.pipes.lock().outgoing(side).poll_drained(cx)).await;
     }
 
     /// Ends the connection by a reset: what was written and not yet read is lost, and the peer's

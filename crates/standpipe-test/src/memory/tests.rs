@@ -44,6 +44,28 @@ async fn what_one_side_writes_the_other_reads_and_a_drop_is_the_end() {
 }
 
 #[tokio::test]
+async fn a_stream_is_drained_when_the_peer_has_read_all_or_is_gone() {
+    for by_reading in [true, false] {
+        let (mut client, mut server) = pair(&Network::new()).await;
+        server.drained().await;
+        server.write_all(b"ab").await.unwrap();
+        {
+            let mut drained = pin!(server.drained());
+            assert!(poll(drained.as_mut()).is_pending());
+            client.read_u8().await.unwrap();
+            assert!(poll(drained.as_mut()).is_pending());
+        }
+        let drained = tokio::spawn(async move { server.drained().await });
+        tokio::task::yield_now().await;
+        match by_reading {
+            true => assert_eq!(client.read_u8().await.unwrap(), b'b'),
+            false => drop(client),
+        }
+        drained.await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_drop_wakes_the_reader_and_the_writer_who_wait() {
     let network = Network::with_buffer_size(4);
     let (client, server) = pair(&network).await;

@@ -53,12 +53,16 @@ impl<S: AsyncRead + Unpin> Peer<S> {
     ///
     /// Nothing read is lost.
     pub async fn read_head(&mut self) -> io::Result<String> {
-        const BLANK_LINE: &[u8] = b"\r\n\r\n";
+        self.read_through(b"\r\n\r\n").await
+    }
+
+    /// What comes up to the next such bytes, and these.
+    pub(crate) async fn read_through(&mut self, end: &[u8]) -> io::Result<String> {
         loop {
-            let found = self.surplus.windows(4).position(|at| at == BLANK_LINE);
+            let found = self.surplus.windows(end.len()).position(|at| at == end);
             if let Some(at) = found {
-                let head = self.surplus.split_to(at + BLANK_LINE.len());
-                return String::from_utf8(head.into())
+                let text = self.surplus.split_to(at + end.len());
+                return String::from_utf8(text.into())
                     .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
             }
             self.read_more().await?;
@@ -94,6 +98,15 @@ impl<S: AsyncRead + Unpin> Peer<S> {
     /// What was read and not yet asked for.
     pub fn surplus(&self) -> &[u8] {
         &self.surplus
+    }
+
+    /// Waits until there is something that was not asked for.
+    #[cfg(feature = "server")]
+    pub(crate) async fn begun(&mut self) -> io::Result<()> {
+        while self.surplus.is_empty() {
+            self.read_more().await?;
+        }
+        Ok(())
     }
 
     async fn read_more(&mut self) -> io::Result<()> {

@@ -9,11 +9,10 @@ use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use rustls::ServerConfig;
 use standpipe_core::BoxError;
-use tokio::net::TcpListener;
 
 use super::Server;
-use super::listen::Source;
 use crate::memory::Listener;
+use crate::serving::Source;
 
 /// How a [`Server`] will be; see [`Server::builder`].
 #[derive(Clone)]
@@ -26,11 +25,23 @@ pub struct ServerBuilder {
     pub(super) handler: Handler,
 }
 
+/// Which protocol a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub(crate) enum Protocol {
     Auto,
     Http1,
     Http2,
+}
+
+impl Protocol {
+    /// Whether HTTP/2 is spoken, when ALPN has agreed on it or not.
+    pub(crate) fn is_http2(self, h2_agreed: bool) -> bool {
+        match self {
+            Self::Auto => h2_agreed,
+            Self::Http1 => false,
+            Self::Http2 => true,
+        }
+    }
 }
 
 pub(super) type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
@@ -111,9 +122,7 @@ impl ServerBuilder {
     ///
     /// When no port can be had, or outside a tokio runtime with IO enabled.
     pub async fn start(self) -> Server {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await;
-        let listener = listener.expect("a free port of the loopback address");
-        Server::start(self, Source::Tcp(listener))
+        Server::start(self, Source::loopback().await)
     }
 
     /// Starts on an address of an in-memory network.

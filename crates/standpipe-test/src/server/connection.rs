@@ -11,10 +11,8 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
-use super::builder::{Answer, Protocol, ServerBuilder};
-use super::io::Io;
-use super::stats::ConnectionCounts;
-use super::tasks::Spawner;
+use super::builder::{Answer, ServerBuilder};
+use crate::serving::{ConnectionCounts, CountedIo, Spawner, Wire};
 
 /// One connection from its acceptance to its end.
 #[derive(Clone)]
@@ -24,17 +22,19 @@ pub(super) struct Connection {
     pub(super) spawner: Spawner,
     /// Told when the last request that the connection may carry has come.
     pub(super) last_request: Arc<Notify>,
+    /// Told when the server has its connections end.
+    pub(super) drained: Arc<Notify>,
 }
 
 impl Connection {
-    pub(super) async fn serve(self, io: Box<dyn Io>) {
+    pub(super) async fn serve(self, io: CountedIo) {
         let Some(config) = self.settings.tls.clone() else {
             return self.serve_http(io, false).await;
         };
         match TlsAcceptor::from(config).accept(io).await {
             Ok(io) => {
                 let h2_agreed = io.get_ref().1.alpn_protocol() == Some(b"h2");
-                self.serve_http(Box::new(io), h2_agreed).await;
+                self.serve_http(io, h2_agreed).await;
             }
             Err(_) => self.counts.handshake_failed(),
         }
@@ -42,24 +42,23 @@ impl Connection {
 
     // How a connection ends is for the client's side of the test to judge: errors of hyper's, such
     // as a client gone in mid-request, are no errors of the server's.
-    async fn serve_http(self, io: Box<dyn Io>, h2_agreed: bool) {
-        let http2 = match self.settings.protocol {
-            Protocol::Auto => h2_agreed,
-            Protocol::Http1 => false,
-            Protocol::Http2 => true,
-        };
-        if http2 {
+    async fn serve_http(self, io: impl Wire, h2_agreed: bool) {
+        if self.settings.protocol.is_http2(h2_agreed) {
             self.serve_http2(io).await;
         } else {
             let service = service_fn(|request| self.clone().answer(request));
-            let connection = http1::Builder::new()
-                .serve_connection(TokioIo::new(io), service)
-                .with_upgrades();
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(io), service);
+            let mut connection = pin!(connection.with_upgrades());
+            tokio::select! {
+                biased;
+                _ = connection.as_mut() => return,
+                () = self.drained.notified() => connection.as_mut().graceful_shutdown(),
+            }
             let _ = connection.await;
         }
     }
 
-    async fn serve_http2(self, io: Box<dyn Io>) {
+    async fn serve_http2(self, io: impl Wire) {
         let mut builder = http2::Builder::new(self.spawner.clone());
         if let Some(n) = self.settings.max_concurrent_streams {
             builder.max_concurrent_streams(n);
@@ -70,13 +69,17 @@ impl Connection {
             biased;
             _ = connection.as_mut() => return,
             () = self.last_request.notified() => connection.as_mut().graceful_shutdown(),
+            () = self.drained.notified() => connection.as_mut().graceful_shutdown(),
         }
         let _ = connection.await;
     }
 
     async fn answer(self, request: Request<Incoming>) -> Result<Answer, Infallible> {
-        let number = self.counts.request();
-        let last = self.settings.close_after.is_some_and(|n| number >= n.get());
+        let before = self.counts.request().of_connection;
+        let last = self
+            .settings
+            .close_after
+            .is_some_and(|n| before + 1 >= n.get());
         let http2 = request.version() == Version::HTTP_2;
         if last && http2 {
             self.last_request.notify_one();

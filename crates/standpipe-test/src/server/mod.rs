@@ -1,9 +1,5 @@
 mod builder;
 mod connection;
-mod io;
-mod listen;
-mod stats;
-mod tasks;
 
 #[cfg(test)]
 mod tests;
@@ -13,14 +9,11 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+pub(crate) use builder::Protocol;
 pub use builder::ServerBuilder;
-pub use stats::ServerStats;
 
+use crate::serving::{Accepted, Running, ServerStats, Source};
 use connection::Connection;
-use io::CountedIo;
-use listen::Source;
-use stats::Counts;
-use tasks::{Spawner, Tasks};
 
 /// A real HTTP server, on loopback or on an in-memory [`Network`](crate::memory::Network).
 ///
@@ -28,11 +21,8 @@ use tasks::{Spawner, Tasks};
 /// connections and streams with them.
 #[derive(Debug)]
 pub struct Server {
-    authority: String,
-    address: Option<SocketAddr>,
-    scheme: &'static str,
-    counts: Counts,
-    tasks: Tasks,
+    running: Running,
+    drained: Arc<Notify>,
 }
 
 impl Server {
@@ -42,25 +32,24 @@ impl Server {
     }
 
     fn start(settings: ServerBuilder, source: Source) -> Self {
-        let counts = Counts::default();
-        let tasks = Tasks::new();
-        let server = Self {
-            authority: source.authority(),
-            address: source.address(),
-            scheme: if settings.tls.is_some() {
-                "https"
-            } else {
-                "http"
-            },
-            counts: counts.clone(),
-            tasks,
+        let tls = settings.tls.is_some();
+        let settings = Arc::new(settings);
+        let drained = Arc::new(Notify::new());
+        let told = Arc::clone(&drained);
+        let serve = move |accepted: Accepted| {
+            let connection = Connection {
+                settings: settings.clone(),
+                counts: accepted.counts,
+                spawner: accepted.spawner,
+                last_request: Arc::new(Notify::new()),
+                drained: Arc::clone(&told),
+            };
+            connection.serve(accepted.io)
         };
-        let spawner = server.tasks.spawner();
-        server
-            .tasks
-            .spawner()
-            .spawn(accept(source, Arc::new(settings), counts, spawner));
-        server
+        Self {
+            running: Running::start(source, tls, |_| false, serve),
+            drained,
+        }
     }
 
     /// The socket's address.
@@ -70,22 +59,22 @@ impl Server {
     /// When the server is on an in-memory network, which has no sockets.
     #[track_caller]
     pub fn addr(&self) -> SocketAddr {
-        self.address.expect("a server on a socket")
+        self.running.addr()
     }
 
     /// The host and port under which it is reached, such as `127.0.0.1:8080`.
     pub fn authority(&self) -> &str {
-        &self.authority
+        self.running.authority()
     }
 
     /// The URL of a path, such as `/v1?beta`.
     pub fn url(&self, path: &str) -> String {
-        format!("{}://{}{path}", self.scheme, self.authority)
+        self.running.url(path)
     }
 
     /// What the server has seen so far.
     pub fn stats(&self) -> ServerStats {
-        self.counts.snapshot()
+        self.running.stats()
     }
 
     /// Waits until what the server has seen is as wished, and gives it.
@@ -98,28 +87,18 @@ impl Server {
     /// # }
     /// ```
     pub async fn until(&self, wished: impl FnMut(&ServerStats) -> bool) -> ServerStats {
-        self.counts.until(wished).await
+        self.running.until(wished).await
+    }
+
+    /// Ends the connections there are in good order: those that idle at once, the others with what is
+    /// under way on them, by `Connection: close` or GOAWAY. New ones are accepted as before, as by the
+    /// next process of a server that is restarted.
+    pub fn drain(&self) {
+        self.drained.notify_waiters();
     }
 
     /// Stops at once, whatever is under way, and waits until all its tasks are gone.
     pub async fn shutdown(self) {
-        self.tasks.shutdown().await;
-    }
-}
-
-async fn accept(source: Source, settings: Arc<ServerBuilder>, counts: Counts, spawner: Spawner) {
-    loop {
-        // A connection that was gone before it was accepted is no reason to stop.
-        let Ok(io) = source.accept().await else {
-            continue;
-        };
-        let (counts, open) = counts.accepted();
-        let connection = Connection {
-            settings: settings.clone(),
-            counts,
-            spawner: spawner.clone(),
-            last_request: Arc::new(Notify::new()),
-        };
-        spawner.spawn(connection.serve(Box::new(CountedIo::new(io, open))));
+        self.running.shutdown().await;
     }
 }

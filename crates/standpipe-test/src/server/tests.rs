@@ -3,65 +3,26 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Version, header};
-use http_body_util::{BodyExt, Empty, Full};
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http_body_util::{Empty, Full};
+use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::Server;
+use crate::clients::{http1, http2, text, tls};
 use crate::memory::Network;
 use crate::{Ca, Gate};
 
 const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
 
-type Http1 = http1::SendRequest<Empty<Bytes>>;
-type Http2 = http2::SendRequest<Empty<Bytes>>;
-
-async fn http1(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Http1 {
-    let (client, connection) = http1::handshake(TokioIo::new(io)).await.unwrap();
-    tokio::spawn(connection.with_upgrades());
-    client
-}
-
-async fn http2(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Http2 {
-    let (client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(io))
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    client
-}
-
 async fn tcp(server: &Server) -> TcpStream {
     TcpStream::connect(server.addr()).await.unwrap()
 }
 
-async fn tls<S>(
-    config: Arc<ClientConfig>,
-    name: &'static str,
-    io: S,
-) -> std::io::Result<TlsStream<S>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let name = ServerName::try_from(name).unwrap();
-    TlsConnector::from(config).connect(name, io).await
-}
-
 fn get(url: &str) -> Request<Empty<Bytes>> {
     Request::get(url).body(Empty::new()).unwrap()
-}
-
-async fn text<B>(response: Response<B>) -> String
-where
-    B: http_body::Body<Error: std::fmt::Debug>,
-{
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    String::from_utf8(body.into()).unwrap()
 }
 
 fn echo_path(request: &Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
@@ -275,6 +236,68 @@ async fn http2_goes_away_after_the_last_request_and_answers_it() {
     assert_eq!(response.status(), 200);
     let stats = server.until(|stats| stats.open == 0).await;
     assert_eq!(stats.requests, 1);
+    client
+        .send_request(get(&server.url("/")))
+        .await
+        .unwrap_err();
+}
+
+#[tokio::test]
+async fn a_drained_server_closes_what_idles_and_answers_what_is_under_way() {
+    let gate = Gate::new();
+    let server = Server::builder().http1().handler({
+        let gate = gate.clone();
+        move |request| {
+            let gate = gate.clone();
+            async move {
+                if request.uri().path() == "/wait" {
+                    gate.wait().await;
+                }
+                Response::new(Full::from("whole"))
+            }
+        }
+    });
+    let server = server.start().await;
+    let (mut idle, mut busy) = (
+        http1(tcp(&server).await).await,
+        http1(tcp(&server).await).await,
+    );
+    idle.send_request(get("/")).await.unwrap();
+    let answer = tokio::spawn(busy.send_request(get("/wait")));
+    gate.arrived(1).await;
+    server.drain();
+    server.until(|stats| stats.open == 1).await;
+    idle.ready().await.unwrap_err();
+    gate.open();
+    let answer = answer.await.unwrap().unwrap();
+    assert_eq!(answer.headers()[header::CONNECTION], "close");
+    assert_eq!(text(answer).await, "whole");
+    server.until(|stats| stats.open == 0).await;
+    let mut next = http1(tcp(&server).await).await;
+    next.send_request(get("/")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_drained_http2_server_says_goodbye_and_answers_what_is_under_way() {
+    let gate = Gate::new();
+    let server = Server::builder().http2().handler({
+        let gate = gate.clone();
+        move |_| {
+            let gate = gate.clone();
+            async move {
+                gate.wait().await;
+                Response::new(Full::from("whole"))
+            }
+        }
+    });
+    let server = server.start().await;
+    let mut client = http2(tcp(&server).await).await;
+    let answer = tokio::spawn(client.send_request(get(&server.url("/"))));
+    gate.arrived(1).await;
+    server.drain();
+    gate.open();
+    assert_eq!(text(answer.await.unwrap().unwrap()).await, "whole");
+    server.until(|stats| stats.open == 0).await;
     client
         .send_request(get(&server.url("/")))
         .await

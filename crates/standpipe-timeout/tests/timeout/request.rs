@@ -113,3 +113,82 @@ async fn a_deadline_on_the_request_holds_even_where_it_asks_for_no_timeout() {
     let error = Error::from_boxed(total.oneshot(request).await.unwrap_err());
     assert_timed_out(&error, ErrorKind::DeadlineExceeded, Phase::Exchange, end);
 }
+
+/// TO-04
+#[tokio::test(start_paused = true)]
+async fn a_limit_on_the_head_ends_the_wait_for_it_and_leaves_the_body_alone() {
+    let own = RequestTimeout::streaming(secs(60)).head(secs(3));
+    for layer in [
+        TimeoutLayer::total(secs(5)),
+        TimeoutLayer::total(secs(5)).handed_down(),
+    ] {
+        let expected = (Err(ErrorKind::ResponseTimeout), secs(3));
+        assert_eq!(outcome(layer, own).await, expected);
+        let shorter = RequestTimeout::total(secs(2)).head(secs(3));
+        let begun = outcome(TimeoutLayer::total(None), shorter).await;
+        assert_eq!(begun, (Err(ErrorKind::DeadlineExceeded), secs(2)));
+
+        let (mut sender, body) = channel();
+        let mut request = request();
+        request.extensions_mut().insert(own);
+        let service = under(layer, answering_with(body));
+        let mut body = service.oneshot(request).await.unwrap().into_body();
+        tokio::time::advance(HOUR).await;
+        sender.send_data("late".into()).await.unwrap();
+        assert!(body.frame().await.unwrap().is_ok());
+    }
+}
+
+/// TO-04
+#[tokio::test(start_paused = true)]
+async fn a_limit_on_the_head_that_is_handed_down_is_told_by_its_own_name() {
+    let knows_deadlines = || {
+        tower::service_fn(|request: Request<()>| async move {
+            let deadline = Deadline::of(&request).expect("a deadline");
+            tokio::time::sleep_until(deadline.instant()).await;
+            let error = Error::new(ErrorKind::DeadlineExceeded).with_request_sent(RequestSent::No);
+            Err::<Response<Body>, BoxError>(error.into())
+        })
+    };
+    for (own, kind, end) in [
+        (
+            RequestTimeout::none().head(secs(3)),
+            ErrorKind::ResponseTimeout,
+            3,
+        ),
+        (
+            RequestTimeout::total(secs(9)).head(secs(3)),
+            ErrorKind::ResponseTimeout,
+            3,
+        ),
+        (
+            RequestTimeout::total(secs(2)).head(secs(3)),
+            ErrorKind::DeadlineExceeded,
+            2,
+        ),
+    ] {
+        let start = Instant::now();
+        let mut request = request();
+        request.extensions_mut().insert(own);
+        let layer = TimeoutLayer::total(secs(5)).handed_down_to_head();
+        let error = under(layer, knows_deadlines()).oneshot(request).await;
+        let error = Error::from_boxed(error.unwrap_err());
+        assert_eq!(error.kind(), kind);
+        assert_eq!(error.request_sent(), RequestSent::No);
+        let late = start.elapsed() - secs(end);
+        assert!(late <= Duration::from_millis(1), "{late:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_total_goes_on_after_a_head_that_was_in_time() {
+    let (sender, body) = channel();
+    let own = RequestTimeout::total(secs(9)).head(secs(3));
+    let layer = TimeoutLayer::new(own).handed_down_to_head();
+    let end = Instant::now() + secs(9);
+    let service = under(layer, answering_with(body));
+    let mut body = service.oneshot(request()).await.unwrap().into_body();
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert_timed_out(&error, ErrorKind::DeadlineExceeded, Phase::Body, end);
+    drop(sender);
+}

@@ -29,9 +29,12 @@ pub(crate) struct Channel {
 /// hyper's send futures have no name; the box that holds one stays with the handle and is used
 /// again for the next request.
 trait Exchange: Send {
-    fn send(self: Pin<&mut Self>, request: Request<SendBody>);
+    /// Takes the request out and hands it to hyper.
+    fn send(self: Pin<&mut Self>, request: &mut Option<Request<SendBody>>);
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<SendResult>;
     fn cancel(self: Pin<&mut Self>);
+    /// No further request will be sent.
+    fn end(self: Pin<&mut Self>);
     fn is_ready(&self) -> bool;
     fn is_closed(&self) -> bool;
     /// Another one on the same connection, where it carries many requests.
@@ -49,7 +52,8 @@ type Channelled = Pin<Box<dyn Exchange>>;
 
 pin_project! {
     struct Slot<S, M, F> {
-        sender: S,
+        // Until its connection's driver has ended.
+        sender: Option<S>,
         make: M,
         #[pin]
         future: Option<F>,
@@ -62,10 +66,11 @@ where
     M: Fn(&mut S, Request<SendBody>) -> F + Send,
     F: Future<Output = SendResult> + Send,
 {
-    fn send(self: Pin<&mut Self>, request: Request<SendBody>) {
+    fn send(self: Pin<&mut Self>, request: &mut Option<Request<SendBody>>) {
         let mut this = self.project();
-        let future = (this.make)(this.sender, request);
-        this.future.set(Some(future));
+        if let (Some(sender), Some(request)) = (this.sender, request.take()) {
+            this.future.set(Some((this.make)(sender, request)));
+        }
     }
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<SendResult> {
@@ -79,16 +84,20 @@ where
         self.project().future.set(None);
     }
 
+    fn end(self: Pin<&mut Self>) {
+        *self.project().sender = None;
+    }
+
     fn is_ready(&self) -> bool {
-        self.sender.is_ready()
+        self.sender.as_ref().is_some_and(S::is_ready)
     }
 
     fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+        self.sender.as_ref().is_none_or(S::is_closed)
     }
 
     fn fork(&self) -> Option<Channelled> {
-        self.sender.fork()
+        self.sender.as_ref()?.fork()
     }
 }
 
@@ -100,7 +109,7 @@ where
 {
     let future = None;
     Box::pin(Slot {
-        sender,
+        sender: Some(sender),
         make,
         future,
     })
@@ -153,9 +162,9 @@ impl Channel {
         Self { exchange, meta }
     }
 
-    /// Hands the request to hyper; [`poll`](Channel::poll) gives the answer.
+    /// Takes the request out and hands it to hyper; [`poll`](Channel::poll) gives the answer.
     #[inline]
-    pub(crate) fn send(&mut self, request: Request<SendBody>) {
+    pub(crate) fn send(&mut self, request: &mut Option<Request<SendBody>>) {
         self.exchange.as_mut().send(request);
     }
 
@@ -168,6 +177,17 @@ impl Channel {
     /// Gives up the request that was sent last: hyper resets an HTTP/2 stream.
     pub(crate) fn cancel(&mut self) {
         self.exchange.as_mut().cancel();
+    }
+
+    /// The driver has ended, and so nothing more can be sent; what was sent is still polled.
+    ///
+    /// The race: a request that goes into the queue of hyper's dispatcher while that is being dropped may
+    /// stay there, with those behind it, for as long as there is a sender (tokio's `mpsc`
+    /// empties the queue up to the first place that is taken and not filled yet). With the last sender it is
+    /// given back unsent.
+    #[cold]
+    pub(crate) fn end(&mut self) {
+        self.exchange.as_mut().end();
     }
 }
 

@@ -4,9 +4,15 @@
 //! (GOAWAY) while streams go on. Both are plain to see in the frames' heads.
 
 const HEAD: usize = 9;
+const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 const ACK: u8 = 1;
+
+/// ENHANCE_YOUR_CALM (RFC 9113, 7).
+const CALM: [u8; 4] = 11u32.to_be_bytes();
+/// Of a GOAWAY: the last stream and the code (RFC 9113, 6.8).
+const CODE_ENDS: usize = 8;
 
 /// What came in with some bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +21,12 @@ pub(super) struct Seen {
     pub(super) settings: bool,
     /// The head of a GOAWAY.
     pub(super) goaway: bool,
+    /// The last stream of a GOAWAY that the peer means to process.
+    pub(super) last: Option<u32>,
+    /// The code of a GOAWAY, which asks for calm.
+    pub(super) calm: bool,
+    /// The highest stream of which there were HEADERS; zero without any.
+    pub(super) stream: u32,
 }
 
 /// Where in the stream of frames the next byte stands.
@@ -25,6 +37,9 @@ pub(super) struct Frames {
     filled: usize,
     /// Bytes of the frame's payload still to come.
     payload: usize,
+    /// The first bytes of a GOAWAY's payload, and how many of them are there.
+    goaway: [u8; CODE_ENDS],
+    kept: usize,
 }
 
 impl Frames {
@@ -53,8 +68,15 @@ impl Frames {
                 let [a, b, c, kind, ..] = self.head;
                 self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
                 seen.goaway |= kind == GOAWAY;
+                if kind == HEADERS {
+                    seen.stream = seen.stream.max(stream_of(self.head.last_chunk()));
+                }
+                self.kept = 0;
             }
             let passed = self.payload.min(bytes.len());
+            if self.head[3] == GOAWAY {
+                self.keep(&bytes[..passed], &mut seen);
+            }
             self.payload -= passed;
             bytes = &bytes[passed..];
             if self.payload > 0 {
@@ -68,6 +90,35 @@ impl Frames {
             }
         }
     }
+}
+
+impl Frames {
+    /// What a client sends: the same after its preface (RFC 9113, 3.4).
+    pub(super) fn of_client() -> Self {
+        Self {
+            head: [u8::MAX; HEAD],
+            filled: HEAD,
+            payload: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len(),
+            ..Self::default()
+        }
+    }
+
+    /// Keeps what of a GOAWAY's payload is to be read, and reads it when it is there.
+    #[cold]
+    fn keep(&mut self, payload: &[u8], seen: &mut Seen) {
+        let wanted = (CODE_ENDS - self.kept).min(payload.len());
+        self.goaway[self.kept..self.kept + wanted].copy_from_slice(&payload[..wanted]);
+        self.kept += wanted;
+        if wanted > 0 && self.kept == CODE_ENDS {
+            seen.calm |= self.goaway[4..] == CALM;
+            seen.last = Some(stream_of(self.goaway.first_chunk()));
+        }
+    }
+}
+
+/// The number of a stream, whose first bit is reserved.
+fn stream_of(bytes: Option<&[u8; 4]>) -> u32 {
+    u32::from_be_bytes(*bytes.unwrap_or(&[0; 4])) & (u32::MAX >> 1)
 }
 
 #[cfg(test)]
@@ -97,7 +148,42 @@ mod tests {
         let mut frames = Frames::default();
         let bytes = frame(GOAWAY, 0, 8);
         assert!(frames.feed(&bytes[..HEAD]).goaway);
-        assert_eq!(frames.feed(&bytes[HEAD..]), Seen::default());
+        assert!(!frames.feed(&bytes[HEAD..]).goaway);
+    }
+
+    #[test]
+    fn a_goaway_that_asks_for_calm_is_told_from_others_once() {
+        for (code, calm) in [(11, true), (0, false), (11 << 8, false)] {
+            let mut bytes = frame(GOAWAY, 0, 20);
+            bytes[HEAD + 4..HEAD + 8].copy_from_slice(&u32::to_be_bytes(code));
+            for cut in 1..bytes.len() {
+                let mut frames = Frames::default();
+                let parts = [&bytes[..cut], &bytes[cut..]];
+                let seen = parts.map(|part| frames.feed(part));
+                let expected = [calm && cut >= HEAD + 8, calm && cut < HEAD + 8];
+                assert_eq!(seen.map(|seen| seen.calm), expected, "{code}, cut at {cut}");
+                let last = seen.iter().find_map(|seen| seen.last);
+                assert_eq!(last, Some(u32::from_be_bytes([7; 4])));
+            }
+        }
+    }
+
+    #[test]
+    fn the_streams_that_a_client_opens_are_counted_from_behind_its_preface() {
+        let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        bytes.extend(frame(SETTINGS, 0, 6));
+        for stream in [1, 5, 3] {
+            let mut headers = frame(HEADERS, 4, 7);
+            headers[HEAD - 1] = stream;
+            // The reserved bit counts for nothing.
+            headers[5] = 0x80;
+            bytes.extend(headers);
+        }
+        for cut in 1..bytes.len() {
+            let mut frames = Frames::of_client();
+            let seen = [&bytes[..cut], &bytes[cut..]].map(|part| frames.feed(part).stream);
+            assert_eq!(seen.into_iter().max(), Some(5));
+        }
     }
 
     proptest! {
@@ -120,6 +206,9 @@ mod tests {
             let expected = Seen {
                 settings: kinds.iter().any(|&(k, f, _)| k == SETTINGS && f == 0),
                 goaway: kinds.iter().any(|&(k, _, _)| k == GOAWAY),
+                calm: seen.calm,
+                last: seen.last,
+                stream: 0,
             };
             prop_assert_eq!(seen, expected);
         }

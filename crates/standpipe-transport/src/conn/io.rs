@@ -35,12 +35,14 @@ pub(crate) struct PooledIo {
     stream: Stream,
     meta: Arc<ConnMeta>,
     frames: Frames,
+    /// Of what goes out.
+    sent: Frames,
     /// SETTINGS came in that hyper has not been seen to be done with.
     unseen: bool,
     write_timeout: Option<Duration>,
     stalled: Option<Pin<Box<Sleep>>>,
     /// After the stream, so that the socket is closed before another may be opened for it.
-    _end: End,
+    end: End,
 }
 
 /// The end of the IO: the permit is given back, and a dial that waited for that is reported.
@@ -67,12 +69,13 @@ impl PooledIo {
     ) -> Self {
         Self {
             stream,
-            _end: End {
+            end: End {
                 meta: Arc::clone(&meta),
                 slot: Some(slot),
             },
             meta,
             frames: Frames::default(),
+            sent: Frames::of_client(),
             unseen: false,
             write_timeout,
             stalled: None,
@@ -111,6 +114,13 @@ impl PooledIo {
                 self.meta.count_read(new.len());
                 let seen = self.frames.feed(new);
                 self.unseen |= seen.settings;
+                if let Some(last) = seen.last {
+                    self.meta.set_last_stream(last);
+                }
+                if seen.calm {
+                    // Before any other thread finds that it has to dial.
+                    self.end.ask_for_calm();
+                }
                 if seen.goaway {
                     // No new stream, whatever becomes of those under way.
                     self.meta.set_going_away();
@@ -151,6 +161,14 @@ impl PooledIo {
         self.note_error();
         self.meta.set_fault(Fault::EndlessHead);
         io::ErrorKind::InvalidData.into()
+    }
+
+    /// Notes what streams were opened by `bytes`, which went out.
+    fn note_sent(&mut self, bytes: &[u8]) {
+        let stream = self.sent.feed(bytes).stream;
+        if stream > 0 {
+            self.meta.set_opened_stream(stream);
+        }
     }
 
     /// The outcome of a write or a flush, under the clock that runs while the peer takes nothing.
@@ -223,6 +241,9 @@ impl AsyncWrite for PooledIo {
         let written = ready!(self.watch(written, cx));
         self.note_if_failed(&written);
         let written = written?;
+        if self.meta.shared {
+            self.note_sent(&buf[..written]);
+        }
         self.meta.count_written(written);
         Poll::Ready(Ok(written))
     }
@@ -239,6 +260,14 @@ impl AsyncWrite for PooledIo {
         let written = ready!(self.watch(written, cx));
         self.note_if_failed(&written);
         let written = written?;
+        if self.meta.shared {
+            let mut left = written;
+            for buf in bufs {
+                let taken = left.min(buf.len());
+                self.note_sent(&buf[..taken]);
+                left -= taken;
+            }
+        }
         self.meta.count_written(written);
         Poll::Ready(Ok(written))
     }
@@ -251,12 +280,24 @@ impl AsyncWrite for PooledIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.write_timeout.is_none() {
+            return with_stream!(self, io => Pin::new(io).poll_flush(cx));
+        }
         let flushed = with_stream!(self, io => Pin::new(io).poll_flush(cx));
         self.watch(flushed, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         with_stream!(self, io => Pin::new(io).poll_shutdown(cx))
+    }
+}
+
+impl End {
+    #[cold]
+    fn ask_for_calm(&self) {
+        if let Some(slot) = &self.slot {
+            slot.ask_for_calm();
+        }
     }
 }
 

@@ -20,6 +20,19 @@ use crate::pool::Slot;
 /// plain atomic that may be a static.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
+/// How many streams a client can begin on a connection: their numbers are odd and below 2^31
+/// (RFC 9113, 5.1.1).
+const STREAM_IDS: u64 = 1 << 30;
+
+/// How many requests a connection may carry where so many are allowed.
+fn uses_of(allowed: u64, http2: bool) -> u64 {
+    if http2 {
+        allowed.min(STREAM_IDS)
+    } else {
+        allowed
+    }
+}
+
 impl Dial {
     /// The HTTP handshake; from here on the driver has the connection.
     pub(super) async fn hand_over(self, opened: Opened, slot: Slot, guard: DialGuard) {
@@ -37,8 +50,8 @@ impl Dial {
         facts.tls_time = opened.tls_time;
         let limits = &self.lifetimes;
         let pings = self.config.http2.keep_alive_interval;
-        let meta = ConnMeta::new(facts, opened.http2, limits.max_requests)
-            .pinged(pings.filter(|_| opened.http2));
+        let uses = uses_of(limits.max_requests, opened.http2);
+        let meta = ConnMeta::new(facts, opened.http2, uses).pinged(pings.filter(|_| opened.http2));
         let meta = Arc::new(meta);
         let write_timeout = self.config.timeouts.write_idle;
         let end = Arc::clone(&meta);
@@ -118,4 +131,18 @@ fn http_error(error: hyper::Error) -> Error {
         .with_request_sent(RequestSent::No)
         .with_message("the HTTP handshake failed")
         .with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// H2-28: the ids run out after a billion requests, so that only the cap can be seen.
+    #[test]
+    fn an_http2_connection_carries_no_more_requests_than_it_has_stream_ids() {
+        let last_id = 2 * (uses_of(u64::MAX, true) - 1) + 1;
+        assert_eq!(last_id, u64::from(u32::MAX >> 1));
+        assert_eq!(uses_of(3, true), 3);
+        assert_eq!(uses_of(u64::MAX, false), u64::MAX);
+    }
 }

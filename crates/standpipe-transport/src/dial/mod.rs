@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use standpipe_core::{Error, ErrorKind, Origin, Phase};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 pub(crate) use bound::Bound;
 pub(crate) use tcp::Tcp;
@@ -39,12 +40,14 @@ pub(crate) fn spawn(pool: &Arc<OriginPool>, permit: Permit<OriginPool>, tag: Dia
         bell: pool.shared.alive.enter(),
     };
     let closed = pool.shared.closed();
+    let pause = pool.calm.left(Instant::now());
+    let pause = pause.max(if tag.pauses { PAUSE } else { Duration::ZERO });
     match Handle::try_current() {
         Ok(runtime) => {
             // The last handle of the transport takes its dials along.
             let dialing = async move {
                 closed
-                    .run_until_cancelled(dial.begin(slot, guard, tag.pauses))
+                    .run_until_cancelled(dial.begin(slot, guard, pause))
                     .await
             };
             drop(runtime.spawn(dialing));
@@ -69,10 +72,11 @@ struct Dial {
 }
 
 impl Dial {
-    /// One that follows a failed dial pauses first, and may find itself needless then.
-    async fn begin(self, slot: Slot, guard: DialGuard, pauses: bool) {
-        if pauses {
-            tokio::time::sleep(PAUSE).await;
+    /// One that follows a failed dial, or a peer that asked for calm, pauses first, and may find itself
+    /// needless then.
+    async fn begin(self, slot: Slot, guard: DialGuard, pause: Duration) {
+        if pause > Duration::ZERO {
+            tokio::time::sleep(pause).await;
             let pool = self.pool.upgrade();
             if pool.is_none_or(|pool| !pool.wants_dial()) {
                 drop(slot);

@@ -1,22 +1,21 @@
 //! The stage in which hyper has the request.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, UPGRADE};
-use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use standpipe_core::{Body, Deadline, Error, ErrorKind, Phase, RequestSent};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
-use super::future::{Outgoing, Terms, poll_clock, too_late};
+use super::future::{Clock, Outgoing, Terms, poll_clock, too_late};
 use super::hold::Hold;
 use super::lease::Lease;
-use super::receive::{ReceiveBody, Upload};
+use super::receive::{self, Upload};
 use super::request::{self, Taken};
 use super::{SendBody, expect, fault, keep_alive};
 use crate::conn::{Channel, Fault, SendResult};
@@ -25,7 +24,7 @@ use crate::pool::OriginPool;
 /// How often a request that hyper gave back unsent goes out on another connection. Each time costs
 /// one pooled connection that had died unnoticed, so the bound matters only where a peer closes
 /// connections faster than they are made.
-const MAX_RESENDS: u32 = 64;
+const MAX_RESENDS: u8 = 64;
 
 /// How many heads' lengths of bytes may come before the last head is complete: a server may send any
 /// number of informational answers (RFC 9110, 15.2), which hyper skips one by one.
@@ -38,11 +37,12 @@ const READ_AHEAD: u64 = 512 * 1024;
 #[derive(Debug)]
 pub(super) struct Accepted {
     lease: Lease,
-    taken: Option<Taken>,
     hold: Option<Arc<Hold>>,
-    asked: Asked,
-    terms: Terms,
+    deadline: Option<Deadline>,
     patience: Patience,
+    taken: Taken,
+    asked: Asked,
+    resends: u8,
 }
 
 /// What a request asked for beyond an answer.
@@ -56,10 +56,11 @@ struct Asked {
 
 impl Asked {
     #[inline]
-    fn of(head: &Parts) -> Self {
+    fn of<B>(request: &Request<B>) -> Self {
+        let headers = request.headers();
         Self {
-            connect: head.method == Method::CONNECT,
-            upgrade: !head.headers.is_empty() && head.headers.contains_key(UPGRADE),
+            connect: *request.method() == Method::CONNECT,
+            upgrade: !headers.is_empty() && headers.contains_key(UPGRADE),
         }
     }
 }
@@ -69,7 +70,6 @@ impl Asked {
 enum Patience {
     /// Not asked yet: it begins with the first wait.
     Unset,
-    Endless,
     /// The connection's driver rings.
     Alarm(Instant),
     /// The driver has ended, the exchange has not: the future's own timer rings.
@@ -78,91 +78,81 @@ enum Patience {
 
 impl Accepted {
     /// Hands the request to hyper.
-    #[inline]
-    pub(super) fn send(
-        pool: Arc<OriginPool>,
-        channel: Channel,
-        mut head: Parts,
-        body: Body,
-        terms: Terms,
-    ) -> Self {
+    pub(super) fn send(pool: Arc<OriginPool>, channel: Channel, outgoing: &mut Outgoing) -> Self {
+        let Outgoing {
+            request: parcel,
+            body,
+            terms,
+        } = outgoing;
+        let request = parcel.as_mut().expect("a request that was not sent");
         let mut lease = Lease::new(channel, pool);
-        let asked = Asked::of(&head);
+        let shared = lease.is_shared();
+        let asked = Asked::of(request);
         let key = &lease.pool().key;
         let (origin, forward) = (key.origin(), key.route().forward());
-        let taken = request::prepare(&mut head, &body, origin, forward, lease.is_shared());
-        let gated = !body.is_end_stream() && !lease.is_shared() && expect::is_asked_for(&head);
-        let hold = if gated {
+        let taken = request::prepare(request, body, origin, forward, shared);
+        let mut hold = None;
+        if !(body.is_buffered() && body.is_end_stream()) {
             let limit = lease.pool().config.http1.expect_continue_timeout;
-            Some(Arc::new(Hold::gated(limit)))
-        } else {
-            (!body.is_buffered()).then(Arc::<Hold>::default)
-        };
-        let body = SendBody::new(body, terms.declared, hold.clone());
-        if let Some(hold) = hold.as_ref().filter(|_| gated) {
-            head = expect::heed_answers(head, hold);
+            hold = give_body(request, std::mem::take(body), terms.declared, limit);
         }
-        if !lease.is_shared() {
+        if !shared {
             let head = lease.pool().config.http1.max_head_size as u64;
             let budget = head.saturating_mul(HEADS).saturating_add(READ_AHEAD);
             lease.meta().begin_head(budget);
         }
-        lease.send(Request::from_parts(head, body));
+        lease.send(parcel);
         Self {
             lease,
-            taken: Some(taken),
             hold,
-            asked,
-            terms,
+            deadline: terms.deadline,
             patience: Patience::Unset,
+            taken,
+            asked,
+            resends: terms.resends,
         }
     }
 
     /// hyper's answer.
+    #[inline]
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SendResult> {
-        let answer = self.lease.poll(cx);
-        if answer.is_ready() {
-            self.lease.disarm();
-        }
-        answer
+        self.lease.poll(cx)
     }
 
     /// Whether the wait for the head is over without one; `timer` is there for where the
     /// connection's driver has ended.
-    pub(super) fn poll_patience(
-        &mut self,
-        timer: Pin<&mut Option<Sleep>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
+    pub(super) fn poll_patience(&mut self, timer: &mut Clock, cx: &mut Context<'_>) -> Poll<()> {
         if let Patience::Unset = self.patience {
-            self.patience = match self.until() {
-                None => Patience::Endless,
-                Some(until) if self.lease.set_alarm(until, cx) => Patience::Alarm(until),
-                Some(until) => Patience::Timer(until),
-            };
-            if let Patience::Alarm(_) = self.patience {
+            let until = self.until();
+            if self.lease.set_alarm(until, cx) {
+                self.patience = Patience::Alarm(until);
                 return Poll::Pending;
             }
-        }
-        if let Patience::Alarm(until) = self.patience {
-            if self.lease.renew_alarm(cx) {
-                return Poll::Pending;
-            }
-            if until <= Instant::now() {
-                return Poll::Ready(());
-            }
-            self.patience = Patience::Timer(until);
+            return self.poll_alone(until, timer, cx);
         }
         match self.patience {
+            Patience::Alarm(_) if self.lease.renew_alarm(cx) => Poll::Pending,
+            Patience::Alarm(until) if until <= Instant::now() => Poll::Ready(()),
+            Patience::Alarm(until) => self.poll_alone(until, timer, cx),
             Patience::Timer(until) => poll_clock(timer, || Some(until), cx),
-            Patience::Unset | Patience::Endless | Patience::Alarm(_) => Poll::Pending,
+            Patience::Unset => Poll::Pending,
         }
     }
 
-    fn until(&self) -> Option<Instant> {
+    /// The connection's driver has ended, the exchange perhaps has not.
+    #[cold]
+    fn poll_alone(&mut self, until: Instant, timer: &mut Clock, cx: &mut Context<'_>) -> Poll<()> {
+        self.patience = Patience::Timer(until);
+        self.lease.driver_ended();
+        poll_clock(timer, || Some(until), cx)
+    }
+
+    /// When the wait for the head is over. One without a limit has an alarm as well: it rings when the
+    /// driver ends.
+    fn until(&self) -> Instant {
         let limit = self.lease.pool().config.timeouts.response_head;
-        let limit = limit.map(Deadline::after);
-        Deadline::earlier(limit, self.terms.deadline).map(Deadline::instant)
+        let limit = Deadline::after(limit.unwrap_or(Duration::MAX));
+        self.deadline.map_or(limit, |at| at.min(limit)).instant()
     }
 
     /// The clock has rung: the lease ends with this stage.
@@ -170,7 +160,7 @@ impl Accepted {
         self.lease.suspect();
         let pool = self.lease.pool();
         let passed = |deadline: Deadline| deadline.instant() <= Instant::now();
-        if self.terms.deadline.is_some_and(passed) {
+        if self.deadline.is_some_and(passed) {
             return too_late(pool, RequestSent::Maybe);
         }
         let limit = pool.config.timeouts.response_head.unwrap_or_default();
@@ -178,13 +168,6 @@ impl Accepted {
             .with_phase(Phase::Exchange)
             .with_message(format!("the limit is {limit:?}"))
             .with_origin(pool.key.origin().clone())
-    }
-
-    /// What is wrong with an answer that hyper lets pass: the lease ends with this stage.
-    #[inline]
-    pub(super) fn breach<B>(&self, response: &Response<B>) -> Option<Error> {
-        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        (switched && !self.asked.upgrade && !self.lease.is_shared()).then(|| self.unasked_switch())
     }
 
     #[cold]
@@ -197,14 +180,24 @@ impl Accepted {
     }
 
     /// The head is there: the lease goes along with the body, or back where all has arrived.
+    ///
+    /// An error, with which the lease ends, is what hyper lets pass and should not.
+    #[inline]
     pub(super) fn deliver(
         &mut self,
         response: Response<Incoming>,
         cx: &mut Context<'_>,
-    ) -> Response<Body> {
+    ) -> Result<Response<Body>, Error> {
+        self.lease.disarm();
+        let status = response.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS
+            && !self.asked.upgrade
+            && !self.lease.is_shared()
+        {
+            return Err(self.unasked_switch());
+        }
         let lease = &mut self.lease;
         lease.meta().end_head();
-        let status = response.status();
         let info = lease.meta().info(lease.uses_before());
         let (head, incoming) = response.into_parts();
         let upgraded = status == StatusCode::SWITCHING_PROTOCOLS
@@ -220,30 +213,18 @@ impl Accepted {
             // Servers say the same each time, so that the others need not be searched for it.
             keep_alive::learn(lease.meta(), &head.headers);
         }
-        let mut rest = None;
         if upgraded && !lease.is_shared() {
             lease.detach();
-        } else if !lease.is_shared() && lease.is_ready() {
-            // hyper takes the next request only when this exchange is over, so all of the body
-            // is with us already.
-            lease.finish();
-        } else {
-            rest = Some(lease.take());
         }
-        let mut body = if rest.is_none() && incoming.is_end_stream() {
-            Body::empty()
-        } else {
-            let idle_timeout = self.lease.pool().config.timeouts.body_idle;
-            let upload = self.hold.take().map(|hold| Upload {
-                refused: hold.gate().is_some_and(|gate| gate.decide(status))
-                    || status.is_client_error()
-                    || status.is_server_error(),
-                hold,
-            });
-            Body::poll_new(ReceiveBody::new(incoming, rest, upload, idle_timeout), cx)
-        };
+        let upload = self.hold.take().map(|hold| Upload {
+            refused: hold.gate().is_some_and(|gate| gate.decide(status))
+                || status.is_client_error()
+                || status.is_server_error(),
+            hold,
+        });
+        let mut body = receive::body(incoming, lease, upload, cx);
         body.set_connection_info(Some(info));
-        Response::from_parts(head, body)
+        Ok(Response::from_parts(head, body))
     }
 
     /// What goes out again where hyper gave the request back; else the error.
@@ -251,18 +232,19 @@ impl Accepted {
         mut self,
         mut error: TrySendError<Request<SendBody>>,
     ) -> Result<(Arc<OriginPool>, Outgoing), Error> {
-        let (Some(request), Some(taken)) = (error.take_message(), self.taken.take()) else {
+        self.lease.disarm();
+        let Some(mut request) = error.take_message() else {
             let upload = self.hold.and_then(|hold| hold.fault());
             let error = fault::of_exchange(error.into_error(), upload, &self.lease);
             self.lease.fail();
             return Err(error);
         };
-        let Self { lease, terms, .. } = self;
+        let lease = self.lease;
         let pool = Arc::clone(lease.pool());
         // After a shutdown the pool refuses it, with the error that tells why.
         let again = lease.uses_before() > 0 || lease.meta().fault() == Fault::Shutdown;
         lease.fail();
-        if !again || terms.resends >= MAX_RESENDS {
+        if !again || self.resends >= MAX_RESENDS {
             return Err(Error::new(ErrorKind::ConnectionClosed)
                 .with_phase(Phase::Exchange)
                 .with_request_sent(RequestSent::No)
@@ -271,16 +253,40 @@ impl Accepted {
                 .with_origin(pool.key.origin().clone()));
         }
         pool.counters.resent();
-        let (mut head, body) = request.into_parts();
-        request::restore(&mut head, taken);
-        let (body, declared) = body.into_parts();
+        request::restore(&mut request, self.taken);
+        let (body, declared) = std::mem::take(request.body_mut()).into_parts();
         let terms = Terms {
             declared,
-            deadline: terms.deadline,
-            resends: terms.resends + 1,
+            deadline: self.deadline,
+            resends: self.resends + 1,
         };
-        Ok((pool, Outgoing { head, body, terms }))
+        let outgoing = Outgoing {
+            request: Some(request),
+            body,
+            terms,
+        };
+        Ok((pool, outgoing))
     }
+}
+
+/// Puts a body that is not empty into its request; gives what one that streams shares with the rest of
+/// its exchange. `limit` is how long it waits for the server's leave, where the caller asked for that.
+fn give_body(
+    request: &mut Request<SendBody>,
+    body: Body,
+    declared: Option<u64>,
+    limit: Duration,
+) -> Option<Arc<Hold>> {
+    // What is sent as HTTP/2 says so in its version, and never asks.
+    let hold = if !body.is_end_stream() && expect::is_asked_for(request) {
+        let hold = Arc::new(Hold::gated(limit));
+        expect::heed_answers(request, &hold);
+        Some(hold)
+    } else {
+        (!body.is_buffered()).then(Arc::<Hold>::default)
+    };
+    *request.body_mut() = SendBody::new(body, declared, hold.clone());
+    hold
 }
 
 /// Whether the head gives a length that is not what ended the body: the encoding counts, and whoever

@@ -1,32 +1,36 @@
 //! What is wrong with a request can be told before a connection is asked for.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::request::Parts;
-use http::{HeaderMap, Method, Version};
+use http::{HeaderMap, Method, Request, Version};
 use http_body::Body as HttpBody;
 use standpipe_core::{Body, Error, ErrorKind, Phase};
 
 /// Refuses what no connection could send; returns the length that a streaming body is held to,
 /// declared by the head or by the stream itself.
 #[inline]
-pub(super) fn check(head: &Parts, body: &Body) -> Result<Option<u64>, Error> {
-    if head.headers.is_empty() && body.is_buffered() && head.method != Method::CONNECT {
+pub(super) fn check<B>(request: &Request<B>, body: &Body) -> Result<Option<u64>, Error> {
+    let (method, headers) = (request.method(), request.headers());
+    if headers.is_empty() && body.is_buffered() && *method != Method::CONNECT {
         return Ok(None);
     }
-    check_all(head, body)
+    check_all(method, request.version(), headers, body)
 }
 
-fn check_all(head: &Parts, body: &Body) -> Result<Option<u64>, Error> {
-    let headers = &head.headers;
+fn check_all(
+    method: &Method,
+    version: Version,
+    headers: &HeaderMap,
+    body: &Body,
+) -> Result<Option<u64>, Error> {
     let own = body.size_hint().exact();
     if !body.is_end_stream() {
-        if head.method == Method::CONNECT {
+        if *method == Method::CONNECT {
             return Err(invalid(
                 "a CONNECT has no body: what follows it is the tunnel's",
             ));
         }
         let known = own.is_some() || headers.contains_key(CONTENT_LENGTH);
-        if head.version == Version::HTTP_10 && !known {
+        if version == Version::HTTP_10 && !known {
             return Err(invalid("HTTP/1.0 sends no body without a length"));
         }
     }
@@ -88,7 +92,6 @@ fn invalid(message: &'static str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::Request;
 
     /// SMG-02
     #[test]
@@ -100,7 +103,7 @@ mod tests {
                     .headers_mut()
                     .append(CONTENT_LENGTH, value.parse().unwrap());
             }
-            check(&request.into_parts().0, &body).map_err(|error| error.kind())
+            check(&request, &body).map_err(|error| error.kind())
         };
         assert_eq!(with(&["3"], Body::from("abc")), Ok(None));
         for wrong in [&["4"][..], &["3", "4"], &["+3"], &["3,3"], &["-1"], &[""]] {

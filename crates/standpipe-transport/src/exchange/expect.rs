@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::header::EXPECT;
-use http::request::Parts;
 use http::{Request, StatusCode, Version};
 use standpipe_core::Deadline;
 use standpipe_core::sync::Mutex;
@@ -18,26 +17,24 @@ use super::hold::Hold;
 /// Whether the caller wants the body to wait. Of HTTP/2 hyper tells no informational answers, and
 /// HTTP/1.0 knows none.
 #[cold]
-pub(super) fn is_asked_for(head: &Parts) -> bool {
-    let expectation = head.headers.get(EXPECT);
-    head.version == Version::HTTP_11
+pub(super) fn is_asked_for<B>(request: &Request<B>) -> bool {
+    let expectation = request.headers().get(EXPECT);
+    request.version() == Version::HTTP_11
         && expectation.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Has the body of the request go out when the server says so.
 #[cold]
-pub(super) fn heed_answers(head: Parts, hold: &Arc<Hold>) -> Parts {
-    let mut request = Request::from_parts(head, ());
+pub(super) fn heed_answers<B>(request: &mut Request<B>, hold: &Arc<Hold>) {
     // Weak: the hold ends with the body and the response, whatever becomes of the hook.
     let hold: Weak<Hold> = Arc::downgrade(hold);
-    hyper::ext::on_informational(&mut request, move |answer| {
+    hyper::ext::on_informational(request, move |answer| {
         if answer.status() == StatusCode::CONTINUE
             && let Some(gate) = hold.upgrade().as_ref().and_then(|hold| hold.gate())
         {
             gate.open();
         }
     });
-    request.into_parts().0
 }
 
 /// What a body waits at.

@@ -42,10 +42,14 @@ fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
         Fault::EndlessHead => ErrorKind::Protocol,
         Fault::None => stream.map_or_else(|| kind_of(&error), |(kind, _)| kind),
     };
-    let untouched = matches!(stream, Some((_, true)));
-    if matches!(stream, Some((ErrorKind::StreamReset, true))) {
-        lease.meta().refuse_stream();
-    }
+    let untouched = match stream {
+        Some((ErrorKind::StreamReset, true)) => {
+            lease.meta().refuse_stream();
+            true
+        }
+        Some((_, true)) => lease.meta().is_beyond_last_stream(),
+        Some((_, false)) | None => false,
+    };
     // One that asked for calm wants no haste.
     let calm = asks_for_calm(&error);
     let sent = if untouched || !lease.has_written() {

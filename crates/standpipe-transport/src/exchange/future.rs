@@ -3,33 +3,32 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::Response;
-use http::request::Parts;
-use pin_project_lite::pin_project;
+use http::{Request, Response};
 use standpipe_core::{Body, BoxError, Deadline, Error, ErrorKind, Phase, RequestSent};
 use tokio::time::{Instant, Sleep};
 
+use super::SendBody;
 use super::accepted::Accepted;
 use super::acquiring::Acquiring;
 use super::check::check;
 use crate::pool::OriginPool;
 
-pin_project! {
-    /// The future of the transport.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped while it waits for a connection, it leaves the queue, and what it was granted serves
-    /// the next one; dropped later, it closes its HTTP/1.1 connection or resets its HTTP/2 stream.
-    #[must_use = "futures do nothing unless polled"]
-    #[derive(Debug)]
-    pub struct ResponseFuture {
-        stage: Stage,
-        // One clock for the stage at hand, made when it first has to wait.
-        #[pin]
-        clock: Option<Sleep>,
-    }
+/// The future of the transport.
+///
+/// # Cancel safety
+///
+/// Dropped while it waits for a connection, it leaves the queue, and what it was granted serves
+/// the next one; dropped later, it closes its HTTP/1.1 connection or resets its HTTP/2 stream.
+#[must_use = "futures do nothing unless polled"]
+#[derive(Debug)]
+pub struct ResponseFuture {
+    stage: Stage,
+    // One clock for the stage at hand, made when it first has to wait: few requests ever do.
+    clock: Clock,
 }
+
+/// A timer that costs nothing where it is not needed.
+pub(super) type Clock = Option<Pin<Box<Sleep>>>;
 
 /// The stages of ARCHITECTURE.md's table that last: "selected" and "returned unsent" are passed
 /// within one poll.
@@ -46,9 +45,11 @@ enum Stage {
 
 /// A request on its way to a connection.
 #[derive(Debug)]
-pub(super) struct Outgoing {
-    pub(super) head: Parts,
-    pub(super) body: Body,
+pub(crate) struct Outgoing {
+    /// Without its body, which goes in once it is known what connection it is for. It is taken out
+    /// where hyper gets it, and borrowed until then: each move copies more than 200 bytes.
+    pub(crate) request: Option<Request<SendBody>>,
+    pub(crate) body: Body,
     pub(super) terms: Terms,
 }
 
@@ -59,23 +60,45 @@ pub(super) struct Terms {
     pub(super) declared: Option<u64>,
     pub(super) deadline: Option<Deadline>,
     /// How often it went out before and came back.
-    pub(super) resends: u32,
+    pub(super) resends: u8,
+}
+
+impl Outgoing {
+    #[inline]
+    pub(crate) fn new(request: Request<SendBody>, body: Body, deadline: Option<Deadline>) -> Self {
+        Self {
+            request: Some(request),
+            body,
+            terms: Terms {
+                declared: None,
+                deadline,
+                resends: 0,
+            },
+        }
+    }
+
+    /// The same for another owner.
+    fn take(&mut self) -> Self {
+        Self {
+            request: self.request.take(),
+            body: std::mem::take(&mut self.body),
+            terms: self.terms,
+        }
+    }
 }
 
 impl ResponseFuture {
-    #[inline]
-    pub(crate) fn new(pool: &Arc<OriginPool>, head: Parts, body: Body) -> Self {
-        let declared = match check(&head, &body) {
-            Ok(declared) => declared,
+    pub(crate) fn new(pool: Arc<OriginPool>, outgoing: &mut Outgoing) -> Self {
+        let checked = outgoing
+            .request
+            .as_ref()
+            .map(|request| check(request, &outgoing.body));
+        match checked.transpose() {
+            Ok(declared) => outgoing.terms.declared = declared.flatten(),
             Err(error) => return Self::failed(error.with_origin(pool.key.origin().clone())),
-        };
-        let terms = Terms {
-            declared,
-            deadline: body.deadline(),
-            resends: 0,
-        };
+        }
         Self {
-            stage: Stage::begin(pool, head, body, terms),
+            stage: Stage::begin(pool, outgoing),
             clock: None,
         }
     }
@@ -92,12 +115,10 @@ impl ResponseFuture {
 impl Stage {
     /// On to a connection that is free, or into the queue.
     #[inline]
-    fn begin(pool: &Arc<OriginPool>, head: Parts, body: Body, terms: Terms) -> Self {
+    fn begin(pool: Arc<OriginPool>, outgoing: &mut Outgoing) -> Self {
         match pool.checkout() {
-            Some(channel) => {
-                Self::Accepted(Accepted::send(Arc::clone(pool), channel, head, body, terms))
-            }
-            None => Self::wait(pool, Outgoing { head, body, terms }),
+            Some(channel) => Self::Accepted(Accepted::send(pool, channel, outgoing)),
+            None => Self::wait(&pool, outgoing.take()),
         }
     }
 
@@ -114,26 +135,26 @@ impl Future for ResponseFuture {
     type Output = Result<Response<Body>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.get_mut();
         loop {
-            match this.stage {
+            match &mut this.stage {
                 // Acquiring => Accepted, or Ended with the error of the wait
                 Stage::Acquiring(waiting) => {
                     let granted = match waiting.poll(cx) {
                         Poll::Ready(granted) => granted,
                         Poll::Pending => {
                             let until = || waiting.until();
-                            ready!(poll_clock(this.clock.as_mut(), until, cx));
+                            ready!(poll_clock(&mut this.clock, until, cx));
                             Err(waiting.timed_out())
                         }
                     };
-                    this.clock.set(None);
-                    let acquiring = std::mem::replace(this.stage, Stage::Ended(None));
+                    this.clock = None;
+                    let acquiring = std::mem::replace(&mut this.stage, Stage::Ended(None));
                     match (granted, acquiring) {
                         (Ok(channel), Stage::Acquiring(acquiring)) => {
-                            let (pool, Outgoing { head, body, terms }) = acquiring.granted();
-                            let accepted = Accepted::send(pool, channel, head, body, terms);
-                            *this.stage = Stage::Accepted(accepted);
+                            let (pool, mut outgoing) = acquiring.granted();
+                            let accepted = Accepted::send(pool, channel, &mut outgoing);
+                            this.stage = Stage::Accepted(accepted);
                         }
                         (Err(error), _) => return Poll::Ready(Err(error.into())),
                         (Ok(_), _) => {}
@@ -142,38 +163,28 @@ impl Future for ResponseFuture {
                 // Accepted => Ended with the answer, or back to Acquiring or Accepted where hyper
                 // gave the request back
                 Stage::Accepted(accepted) => {
-                    let answer = match accepted.poll(cx) {
-                        Poll::Ready(answer) => answer,
+                    let error = match accepted.poll(cx) {
+                        Poll::Ready(Ok(response)) => {
+                            let response = accepted.deliver(response, cx);
+                            this.clock = None;
+                            this.stage = Stage::Ended(None);
+                            return Poll::Ready(response.map_err(Into::into));
+                        }
+                        Poll::Ready(Err(error)) => error,
                         Poll::Pending => {
-                            ready!(accepted.poll_patience(this.clock.as_mut(), cx));
+                            ready!(accepted.poll_patience(&mut this.clock, cx));
                             let error = accepted.timed_out();
-                            *this.stage = Stage::Ended(None);
+                            this.stage = Stage::Ended(None);
                             return Poll::Ready(Err(error.into()));
                         }
                     };
-                    if this.clock.is_some() {
-                        this.clock.set(None);
-                    }
-                    let error = match answer {
-                        Ok(response) => {
-                            if let Some(error) = accepted.breach(&response) {
-                                *this.stage = Stage::Ended(None);
-                                return Poll::Ready(Err(error.into()));
-                            }
-                            let response = accepted.deliver(response, cx);
-                            *this.stage = Stage::Ended(None);
-                            return Poll::Ready(Ok(response));
-                        }
-                        Err(error) => error,
-                    };
-                    let stage = std::mem::replace(this.stage, Stage::Ended(None));
+                    this.clock = None;
+                    let stage = std::mem::replace(&mut this.stage, Stage::Ended(None));
                     let Stage::Accepted(accepted) = stage else {
                         return Poll::Pending;
                     };
                     match accepted.failed(error) {
-                        Ok((pool, Outgoing { head, body, terms })) => {
-                            *this.stage = Stage::begin(&pool, head, body, terms);
-                        }
+                        Ok((pool, mut outgoing)) => this.stage = Stage::begin(pool, &mut outgoing),
                         Err(error) => return Poll::Ready(Err(error.into())),
                     }
                 }
@@ -202,7 +213,7 @@ pub(super) fn too_late(pool: &OriginPool, sent: RequestSent) -> Error {
 
 /// Polls the stage's clock, which is set at the first call; without a time it never rings.
 pub(super) fn poll_clock(
-    mut clock: Pin<&mut Option<Sleep>>,
+    clock: &mut Clock,
     until: impl FnOnce() -> Option<Instant>,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
@@ -210,10 +221,10 @@ pub(super) fn poll_clock(
         let Some(until) = until() else {
             return Poll::Pending;
         };
-        clock.set(Some(tokio::time::sleep_until(until)));
+        *clock = Some(Box::pin(tokio::time::sleep_until(until)));
     }
-    match clock.as_pin_mut() {
-        Some(clock) => clock.poll(cx),
+    match clock {
+        Some(clock) => clock.as_mut().poll(cx),
         None => Poll::Pending,
     }
 }

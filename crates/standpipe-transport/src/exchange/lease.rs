@@ -37,27 +37,34 @@ impl Lease {
         }
     }
 
+    #[inline]
     fn channel(&self) -> &Channel {
         self.channel.as_ref().expect("a lease that has not ended")
     }
 
+    #[inline]
     pub(crate) fn pool(&self) -> &Arc<OriginPool> {
         &self.pool
     }
 
+    #[inline]
     pub(crate) fn meta(&self) -> &Arc<ConnMeta> {
         &self.channel().meta
     }
 
+    #[inline]
     pub(crate) fn is_shared(&self) -> bool {
         self.channel().is_shared()
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
-        self.channel().is_ready()
+    /// Whether it is that of an HTTP/1.1 connection which takes the next request already.
+    pub(crate) fn is_over(&self) -> bool {
+        let channel = self.channel.as_ref();
+        channel.is_some_and(|channel| !channel.is_shared() && channel.is_ready())
     }
 
     /// How many requests the connection had carried before this one.
+    #[inline]
     pub(crate) fn uses_before(&self) -> u64 {
         self.uses_before
     }
@@ -72,7 +79,9 @@ impl Lease {
         self.meta().bytes_written() != self.written_before
     }
 
-    pub(crate) fn send(&mut self, request: Request<SendBody>) {
+    /// Takes the request out and hands it to hyper.
+    #[inline]
+    pub(crate) fn send(&mut self, request: &mut Option<Request<SendBody>>) {
         if let Some(channel) = &mut self.channel {
             channel.send(request);
         }
@@ -106,6 +115,13 @@ impl Lease {
         }
     }
 
+    /// The connection's driver has ended.
+    pub(crate) fn driver_ended(&mut self) {
+        if let Some(channel) = &mut self.channel {
+            channel.end();
+        }
+    }
+
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SendResult> {
         let channel = self.channel.as_mut().expect("a lease that has not ended");
         channel.poll(cx)
@@ -126,14 +142,15 @@ impl Lease {
         drop(self.channel.take());
     }
 
-    /// The lease for another owner; this one has ended.
-    pub(crate) fn take(&mut self) -> Self {
-        Self {
-            channel: self.channel.take(),
+    /// The lease for another owner, unless it has ended; this one has then.
+    pub(crate) fn take(&mut self) -> Option<Self> {
+        let channel = self.channel.take()?;
+        Some(Self {
+            channel: Some(channel),
             pool: Arc::clone(&self.pool),
             alarm: self.alarm.take(),
             ..*self
-        }
+        })
     }
 
     /// hyper has no more of the request: a stream is over, while an HTTP/1.1 connection closes.

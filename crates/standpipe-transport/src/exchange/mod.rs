@@ -2,6 +2,7 @@
 
 mod accepted;
 mod acquiring;
+mod body_clock;
 mod check;
 mod expect;
 mod fault;
@@ -13,5 +14,6 @@ mod receive;
 mod request;
 mod send_body;
 
+pub(crate) use future::Outgoing;
 pub use future::ResponseFuture;
 pub(crate) use send_body::SendBody;

@@ -1,15 +1,13 @@
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use standpipe_core::{Deadline, Error, ErrorKind, Phase, RequestSent};
-use tokio::time::Sleep;
+use standpipe_core::{Body, Error, ErrorKind, Phase, RequestSent};
 
+use super::body_clock::{BodyClock, Overdue};
 use super::fault;
 use super::hold::Hold;
 use super::lease::Lease;
@@ -32,42 +30,82 @@ impl Upload {
     }
 }
 
+/// The body of a response, which takes the lease along where there is more of it to come.
+///
+/// Most bodies are there as one frame when their head is: those need neither a box nor a clock.
+#[inline]
+pub(super) fn body(
+    mut incoming: Incoming,
+    lease: &mut Lease,
+    upload: Option<Upload>,
+    cx: &mut Context<'_>,
+) -> Body {
+    if upload.is_none() && incoming.is_end_stream() {
+        lease.finish();
+        return Body::empty();
+    }
+    let first = Pin::new(&mut incoming).poll_frame(cx);
+    match first {
+        Poll::Ready(Some(Ok(frame)))
+            if upload.is_none() && frame.is_data() && incoming.is_end_stream() =>
+        {
+            lease.finish();
+            Body::from(frame.into_data().unwrap_or_default())
+        }
+        first => rest_of(first, incoming, lease, upload, cx),
+    }
+}
+
+/// A body that began with `first` and goes on.
+fn rest_of(
+    first: Poll<Option<Result<Frame<Bytes>, hyper::Error>>>,
+    incoming: Incoming,
+    lease: &mut Lease,
+    upload: Option<Upload>,
+    cx: &mut Context<'_>,
+) -> Body {
+    let clock = BodyClock::new(&lease.pool().config.timeouts);
+    if lease.is_over() {
+        // hyper takes the next request only when this exchange is over, so all of the body is with
+        // us already.
+        lease.finish();
+    }
+    let mut body = ReceiveBody {
+        incoming,
+        lease: lease.take(),
+        upload,
+        clock,
+        ended: false,
+        looks: 0,
+    };
+    let Poll::Ready(first) = first else {
+        return Body::new(body);
+    };
+    match body.given(first) {
+        None => Body::empty(),
+        Some(first) => {
+            // The next poll is ours still.
+            body.looks = 1;
+            Body::poll_after(first, body, cx)
+        }
+    }
+}
+
 /// A response body with the lease of its connection.
 #[derive(Debug)]
-pub(crate) struct ReceiveBody {
+struct ReceiveBody {
     incoming: Incoming,
     lease: Option<Lease>,
     upload: Option<Upload>,
-    idle_timeout: Option<Duration>,
-    /// Runs while the caller waits for the peer, and at no other time: a slow reader is not
-    /// the peer's silence.
-    silence: Option<Pin<Box<Sleep>>>,
+    clock: BodyClock,
     /// The last frame was given.
     ended: bool,
     /// How many polls may yet come that are not the caller's: at the head the transport looks
-    /// whether all is there, which takes one poll, and a second one after a frame. They start no
-    /// clock.
+    /// whether all is there. They start no clock.
     looks: u8,
 }
 
 impl ReceiveBody {
-    pub(crate) fn new(
-        incoming: Incoming,
-        lease: Option<Lease>,
-        upload: Option<Upload>,
-        idle_timeout: Option<Duration>,
-    ) -> Self {
-        Self {
-            incoming,
-            lease,
-            upload,
-            idle_timeout,
-            silence: None,
-            ended: false,
-            looks: 2,
-        }
-    }
-
     /// The body has ended: the connection is free for the next request.
     fn release(&mut self) {
         let Some(mut lease) = self.lease.take() else {
@@ -84,6 +122,35 @@ impl ReceiveBody {
         }
     }
 
+    /// What the caller is given for what hyper gave; the connection is free with the last of it.
+    fn given(
+        &mut self,
+        frame: Option<Result<Frame<Bytes>, hyper::Error>>,
+    ) -> Option<Result<Frame<Bytes>, Error>> {
+        match frame {
+            Some(Ok(frame)) => {
+                if self.incoming.is_end_stream() {
+                    self.ended = true;
+                    self.release();
+                }
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => {
+                let upload = self.upload.as_ref().and_then(|upload| upload.hold.fault());
+                let lease = self.lease.take();
+                let error = fault::of_body(error, upload, lease.as_ref());
+                if let Some(lease) = lease {
+                    lease.fail();
+                }
+                Some(Err(error))
+            }
+            None => {
+                self.release();
+                None
+            }
+        }
+    }
+
     /// Whoever still uploads over HTTP/2 would keep the stream of a response that nobody waits for; an
     /// HTTP/1.1 connection closes.
     fn abandon_upload(&self) {
@@ -94,25 +161,26 @@ impl ReceiveBody {
         }
     }
 
-    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        let Some(timeout) = self.idle_timeout else {
-            return Poll::Pending;
-        };
-        let clock = self.silence.get_or_insert_with(|| {
-            Box::pin(tokio::time::sleep_until(Deadline::after(timeout).instant()))
-        });
-        ready!(clock.as_mut().poll(cx));
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let overdue = ready!(self.clock.poll(cx));
         let error = Error::new(ErrorKind::BodyIdleTimeout)
             .with_phase(Phase::Body)
             .with_request_sent(RequestSent::Yes)
-            .with_message(format!("nothing came for {timeout:?}"));
-        Poll::Ready(match &self.lease {
-            Some(lease) => {
-                lease.suspect();
-                error.with_origin(lease.pool().key.origin().clone())
-            }
-            None => error,
-        })
+            .with_message(match overdue {
+                Overdue::Silent(timeout) => format!("nothing came for {timeout:?}"),
+                Overdue::Slow(least) => format!(
+                    "less than {} bytes a second came for {:?}",
+                    least.bytes_per_second, least.grace
+                ),
+            });
+        let Some(lease) = &self.lease else {
+            return Poll::Ready(error);
+        };
+        if let Overdue::Silent(_) = overdue {
+            // Of a slow one it is known that it lives.
+            lease.suspect();
+        }
+        Poll::Ready(error.with_origin(lease.pool().key.origin().clone()))
     }
 
     /// Reads on as long as nothing has to be waited for; whether that led to the end.
@@ -151,35 +219,18 @@ impl HttpBody for ReceiveBody {
             }
             Poll::Pending if std::mem::take(&mut this.looks) > 0 => return Poll::Pending,
             Poll::Pending => {
-                let error = ready!(this.poll_silence(cx));
+                let error = ready!(this.poll_overdue(cx));
                 this.abandon_upload();
                 drop(this.lease.take());
                 return Poll::Ready(Some(Err(error)));
             }
         };
-        this.silence = None;
-        match frame {
-            Some(Ok(frame)) => {
-                if this.incoming.is_end_stream() {
-                    this.ended = true;
-                    this.release();
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Some(Err(error)) => {
-                let upload = this.upload.as_ref().and_then(|upload| upload.hold.fault());
-                let lease = this.lease.take();
-                let error = fault::of_body(error, upload, lease.as_ref());
-                if let Some(lease) = lease {
-                    lease.fail();
-                }
-                Poll::Ready(Some(Err(error)))
-            }
-            None => {
-                this.release();
-                Poll::Ready(None)
-            }
-        }
+        let bytes = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+            Some(Err(_)) | None => 0,
+        };
+        this.clock.took(bytes);
+        Poll::Ready(this.given(frame))
     }
 
     fn is_end_stream(&self) -> bool {

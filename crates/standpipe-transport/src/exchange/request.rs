@@ -1,92 +1,91 @@
-//! A request's head in the form that its connection wants, and back again.
+//! A request in the form that its connection wants, and back again.
 
 use http::header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
-use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use http_body::Body as HttpBody;
 use standpipe_core::{Body, Origin};
 
 use crate::proxy::ProxyServer;
 
-/// What [`prepare`] changed in a head, for [`restore`] to put back.
-#[derive(Debug)]
+/// What [`prepare`] changed in a request that would be wrong on a connection of another kind, for
+/// [`restore`] to undo. The form of its URI is not: each can be made from any other.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Taken {
-    /// As it was, where it is sent in another form.
-    uri: Option<Uri>,
     version: Version,
     added_host: bool,
     added_coding: bool,
     added_authorization: bool,
 }
 
-/// The head as HTTP/1.1 (origin form and `Host`, RFC 9112, 3.2; absolute form for a proxy that forwards
-/// it, 3.2.2) or HTTP/2 (absolute form, from which the pseudo-headers are made) wants it. What
+/// Makes of a request what HTTP/1.1 (origin form and `Host`, RFC 9112, 3.2; absolute form for a proxy that
+/// forwards it, 3.2.2) or HTTP/2 (absolute form, from which the pseudo-headers are made) wants. What
 /// authorizes us to a proxy goes to that proxy and to nobody else.
-pub(super) fn prepare(
-    head: &mut Parts,
+pub(super) fn prepare<B>(
+    request: &mut Request<B>,
     body: &Body,
     origin: &Origin,
     forward: Option<&ProxyServer>,
     shared: bool,
 ) -> Taken {
     let mut taken = Taken {
-        uri: None,
-        version: head.version,
+        version: request.version(),
         added_host: false,
         added_coding: false,
         added_authorization: false,
     };
     match forward {
-        None if head.headers.is_empty() => {}
+        None if request.headers().is_empty() => {}
         None => {
-            head.headers.remove(PROXY_AUTHORIZATION);
+            request.headers_mut().remove(PROXY_AUTHORIZATION);
         }
-        Some(proxy) => taken.added_authorization = authorize(&mut head.headers, proxy),
+        Some(proxy) => taken.added_authorization = authorize(request.headers_mut(), proxy),
     }
     if shared {
-        head.version = Version::HTTP_2;
-        if head.uri.authority().is_none() || head.uri.path().is_empty() {
-            taken.uri = Some(head.uri.clone());
-            head.uri = absolute(std::mem::take(&mut head.uri), origin);
+        *request.version_mut() = Version::HTTP_2;
+        let uri = request.uri_mut();
+        if uri.authority().is_none() || uri.path().is_empty() {
+            *uri = absolute(std::mem::take(uri), origin);
         }
         return taken;
     }
-    if head.version != Version::HTTP_10 {
-        head.version = Version::HTTP_11;
+    if request.version() != Version::HTTP_10 {
+        *request.version_mut() = Version::HTTP_11;
     }
-    if head.headers.is_empty() || !head.headers.contains_key(HOST) {
-        head.headers.insert(HOST, origin.host_header().clone());
+    if request.headers().is_empty() || !request.headers().contains_key(HOST) {
+        let host = origin.host_header().clone();
+        request.headers_mut().insert(HOST, host);
         taken.added_host = true;
     }
-    let uri = if head.method == Method::CONNECT {
-        Some(authority_form(origin))
+    if *request.method() == Method::CONNECT {
+        *request.uri_mut() = authority_form(origin);
     } else if forward.is_some() {
         // The proxy goes where this says, so it is this origin, however the URL was written.
-        let path = head.uri.path_and_query().cloned();
-        Some(absolute(path.map_or_else(Uri::default, Uri::from), origin))
-    } else if head.uri.authority().is_some() {
-        let path = head.uri.path_and_query().cloned();
-        Some(path.map_or_else(Uri::default, Uri::from))
-    } else {
-        None
-    };
-    taken.uri = uri.map(|uri| std::mem::replace(&mut head.uri, uri));
-    if leaves_out(&head.method, body) && !is_framed(&head.headers) {
+        *request.uri_mut() = absolute(path_alone(request.uri()), origin);
+    } else if request.uri().authority().is_some() {
+        *request.uri_mut() = path_alone(request.uri());
+    }
+    if leaves_out(request.method(), body) && !is_framed(request.headers()) {
         let chunked = HeaderValue::from_static("chunked");
-        head.headers.insert(TRANSFER_ENCODING, chunked);
+        request.headers_mut().insert(TRANSFER_ENCODING, chunked);
         taken.added_coding = true;
     }
     taken
 }
 
-/// A URI with all its parts, of a request for `origin` that may have been given as a path alone.
+/// A URI without scheme and authority.
+fn path_alone(uri: &Uri) -> Uri {
+    let path = uri.path_and_query().cloned();
+    path.map_or_else(Uri::default, Uri::from)
+}
+
+/// A URI with all its parts, of a request for `origin` that may have been given without some.
 fn absolute(uri: Uri, origin: &Origin) -> Uri {
     let mut uri = uri.into_parts();
-    if uri.authority.is_none() {
+    if uri.authority.is_none() || uri.scheme.is_none() {
         let full = origin.to_uri().into_parts();
         uri.scheme = full.scheme;
-        uri.authority = full.authority;
+        uri.authority = uri.authority.or(full.authority);
     }
     uri.path_and_query.get_or_insert_with(root);
     // All three parts are a URI.
@@ -99,20 +98,18 @@ fn authority_form(origin: &Origin) -> Uri {
     text.parse().unwrap_or_default()
 }
 
-/// The head as it was before [`prepare`].
-pub(super) fn restore(head: &mut Parts, taken: Taken) {
-    head.version = taken.version;
+/// The request such that [`prepare`] makes the right one of it for any connection.
+pub(super) fn restore<B>(request: &mut Request<B>, taken: Taken) {
+    *request.version_mut() = taken.version;
+    let headers = request.headers_mut();
     if taken.added_host {
-        head.headers.remove(HOST);
+        headers.remove(HOST);
     }
     if taken.added_coding {
-        head.headers.remove(TRANSFER_ENCODING);
+        headers.remove(TRANSFER_ENCODING);
     }
     if taken.added_authorization {
-        head.headers.remove(PROXY_AUTHORIZATION);
-    }
-    if let Some(uri) = taken.uri {
-        head.uri = uri;
+        headers.remove(PROXY_AUTHORIZATION);
     }
 }
 
@@ -146,54 +143,72 @@ fn root() -> PathAndQuery {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::Request;
 
-    fn head(uri: &str) -> Parts {
-        Request::get(uri).body(()).unwrap().into_parts().0
+    fn request(uri: &str) -> Request<()> {
+        Request::get(uri).body(()).unwrap()
     }
 
     fn origin() -> Origin {
         Origin::parse("http://example.com:8080").unwrap()
     }
 
-    fn prepared(head: &mut Parts, shared: bool) -> Taken {
-        prepare(head, &Body::empty(), &origin(), None, shared)
+    fn prepared<B>(request: &mut Request<B>, shared: bool) -> Taken {
+        prepare(request, &Body::empty(), &origin(), None, shared)
     }
 
     #[test]
     fn http1_gets_the_origin_form_and_a_host_header() {
-        let mut sent = head("http://EXAMPLE.com:8080/a?b");
-        prepared(&mut sent, false);
-        assert_eq!(sent.uri, "/a?b");
-        assert_eq!(sent.headers[HOST], "example.com:8080");
+        for (given, sent) in [
+            ("http://EXAMPLE.com:8080/a?b", "/a?b"),
+            ("http://example.com:8080", "/"),
+            ("http://example.com:8080?b", "/?b"),
+            ("/a?b", "/a?b"),
+        ] {
+            let mut request = request(given);
+            prepared(&mut request, false);
+            assert_eq!(request.uri().to_string(), sent);
+            assert_eq!(request.headers()[HOST], "example.com:8080");
+        }
     }
 
     /// RTR-07
     #[test]
     fn a_host_header_of_the_callers_own_stays() {
-        let mut mine = head("http://example.com:8080/");
-        mine.headers.insert(HOST, "other".parse().unwrap());
+        let mut mine = request("http://example.com:8080/");
+        mine.headers_mut().insert(HOST, "other".parse().unwrap());
         prepared(&mut mine, false);
-        assert_eq!(mine.headers[HOST], "other");
+        assert_eq!(mine.headers()[HOST], "other");
     }
 
-    /// STALE-09
+    /// STALE-09: whatever connection it came back from, it goes out as if it never had.
     #[test]
-    fn what_comes_back_unsent_is_the_request_as_it_was() {
-        for uri in [
-            "http://EXAMPLE.com:8080/a?b",
-            "/only/a/path",
-            "http://example.com:8080",
+    fn what_comes_back_unsent_goes_out_as_the_request_it_was() {
+        for (method, uri) in [
+            (Method::GET, "http://EXAMPLE.com:8080/a?b"),
+            (Method::GET, "/only/a/path"),
+            (Method::GET, "http://example.com:8080"),
+            (Method::OPTIONS, "*"),
+            (Method::CONNECT, "example.com:8080"),
         ] {
-            for shared in [false, true] {
-                let mut head = head(uri);
-                head.extensions.insert(7u32);
-                let taken = prepared(&mut head, shared);
-                restore(&mut head, taken);
-                assert_eq!(head.uri, uri.parse::<Uri>().unwrap(), "{uri}");
-                assert_eq!(head.version, Version::HTTP_11);
-                assert_eq!(head.extensions.get::<u32>(), Some(&7));
-                assert!(head.headers.is_empty());
+            for (first, second) in [(false, false), (false, true), (true, false), (true, true)] {
+                let make = || {
+                    let mut request = request(uri);
+                    *request.method_mut() = method.clone();
+                    request.extensions_mut().insert(7u32);
+                    request
+                };
+                let mut again = make();
+                let taken = prepared(&mut again, first);
+                restore(&mut again, taken);
+                assert!(again.headers().is_empty());
+                assert_eq!(again.version(), Version::HTTP_11);
+                prepared(&mut again, second);
+                let mut once = make();
+                prepared(&mut once, second);
+                assert_eq!(again.uri(), once.uri(), "{uri}: {first}, {second}");
+                assert_eq!(again.headers(), once.headers());
+                assert_eq!(again.version(), once.version());
+                assert_eq!(again.extensions().get::<u32>(), Some(&7));
             }
         }
     }
@@ -207,15 +222,16 @@ mod tests {
             "http://else.where/a?b",
             "/a?b",
         ] {
-            let mut head = head(uri);
-            let taken = prepare(&mut head, &Body::empty(), &origin(), Some(&proxy), false);
-            assert_eq!(head.uri, "http://example.com:8080/a?b");
-            assert_eq!(head.headers[HOST], "example.com:8080");
-            let authorization = head.headers.get(PROXY_AUTHORIZATION);
-            assert_eq!(authorization, proxy.authorization());
-            restore(&mut head, taken);
-            assert!(head.headers.is_empty());
-            assert_eq!(head.uri, uri.parse::<Uri>().unwrap());
+            let mut request = request(uri);
+            for _ in 0..2 {
+                let taken = prepare(&mut request, &Body::empty(), &origin(), Some(&proxy), false);
+                assert_eq!(*request.uri(), "http://example.com:8080/a?b");
+                assert_eq!(request.headers()[HOST], "example.com:8080");
+                let authorization = request.headers().get(PROXY_AUTHORIZATION);
+                assert_eq!(authorization, proxy.authorization());
+                restore(&mut request, taken);
+                assert!(request.headers().is_empty());
+            }
         }
     }
 }

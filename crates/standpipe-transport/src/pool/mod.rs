@@ -1,6 +1,7 @@
 //! The connection pool: one unit per origin, and what all of them share.
 
 mod alive;
+mod calm;
 mod counters;
 mod effects;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The pool of one origin: the state machine behind its lock, and its effects carried out.
 
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use standpipe_core::sync::atomic::{AtomicUsize, Ordering};
 use standpipe_core::{ConnectionFacts, Error, ErrorKind, Phase};
 use tokio::time::Instant;
 
+use super::calm::Calm;
 use super::effects::Effects;
 use super::state::{
     Closing, Counts, DialTag, Found, Handle, Limits, Sharing, State, StateTotals, Sweep, Warmth,
@@ -33,8 +35,11 @@ pub(crate) struct OriginPool {
     pub(crate) config: Arc<DialConfig>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) counters: Counters,
+    pub(crate) calm: Calm,
     /// Permits in this origin's hands, for the line to see without this origin's lock.
     held: Arc<AtomicUsize>,
+    /// The most connections, where that is not what holds for all origins; else zero.
+    own_max: AtomicUsize,
     state: Mutex<Locked>,
 }
 
@@ -56,7 +61,9 @@ impl OriginPool {
             config,
             shared,
             counters: Counters::default(),
+            calm: Calm::default(),
             held: Arc::default(),
+            own_max: AtomicUsize::new(0),
             state,
         }
     }
@@ -109,7 +116,8 @@ impl OriginPool {
     #[inline]
     pub(crate) fn sent(&self, channel: &Channel, uses_before: u64) {
         self.counters.sent(uses_before > 0);
-        self.shared.events.tell(|hook| {
+        self.shared.events.tell_use(|hook| {
+            hook.leased(self.key.origin(), &channel.meta.facts);
             if uses_before > 0 {
                 hook.reused(self.key.origin(), &channel.meta.facts, uses_before);
             }
@@ -131,11 +139,11 @@ impl OriginPool {
         self.shared.rebalance();
     }
 
-    /// A lease ended well.
+    /// A lease ended, and its connection can be used again.
     pub(crate) fn put_back(self: &Arc<Self>, channel: Channel) {
         self.shared
             .events
-            .tell(|hook| hook.returned(self.key.origin(), &channel.meta.facts));
+            .tell_use(|hook| hook.returned(self.key.origin(), &channel.meta.facts));
         self.take_back(channel);
     }
 
@@ -155,7 +163,7 @@ impl OriginPool {
     /// A lease ended and its connection cannot be used again. A shared one lives on.
     pub(crate) fn discard(self: &Arc<Self>, channel: Channel) {
         if channel.is_shared() {
-            return self.take_back(channel);
+            return self.put_back(channel);
         }
         if !channel.is_spent() {
             channel.meta.end.note(CloseReason::Cancelled);
@@ -311,9 +319,23 @@ impl OriginPool {
         in_flight
     }
 
-    pub(crate) fn set_limits(self: &Arc<Self>, limits: Limits) {
+    pub(crate) fn set_limits(self: &Arc<Self>, mut limits: Limits) {
         let now = Instant::now();
-        self.with(|state, fx| state.set_limits(limits, now, fx));
+        self.with(|state, fx| {
+            let own = self.own_max.load(Ordering::Relaxed);
+            if own != 0 {
+                limits.connections = own;
+            }
+            state.set_limits(limits, now, fx);
+        });
+    }
+
+    /// Sets the most connections of this origin, or what holds for all origins.
+    pub(crate) fn set_own_max(self: &Arc<Self>, max: Option<NonZeroUsize>) {
+        let own = max.map_or(0, NonZeroUsize::get);
+        if self.own_max.swap(own, Ordering::Relaxed) != own {
+            self.set_limits(self.shared.limits());
+        }
     }
 
     /// Closes the least recently used idle connection of this origin.

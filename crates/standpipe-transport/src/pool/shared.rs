@@ -113,6 +113,11 @@ impl Shared {
         self.rebalance();
     }
 
+    /// What holds for each origin that has no limit of its own.
+    pub(crate) fn limits(&self) -> Limits {
+        self.pools.lock().limits
+    }
+
     /// The pool of `origin` under `config`, made when there is none.
     pub(crate) fn pool(
         self: &Arc<Self>,

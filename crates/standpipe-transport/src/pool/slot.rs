@@ -5,6 +5,7 @@ use super::{OriginPool, Permit};
 use crate::conn::ConnMeta;
 use crate::events::{CloseReason, Closed, Events};
 use standpipe_core::Origin;
+use tokio::time::Instant;
 
 /// The right of one connection to exist, from before its dial to the drop of its IO.
 #[derive(Debug)]
@@ -28,6 +29,13 @@ impl Slot {
             events: pool.shared.events.clone(),
             permit,
             _bell: pool.shared.alive.enter(),
+        }
+    }
+
+    /// The peer wants to be left alone for a while.
+    pub(crate) fn ask_for_calm(&self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.calm.ask(Instant::now());
         }
     }
 

@@ -39,6 +39,10 @@ impl PoolEvents for Log {
         self.add(format!("created {}", origin.host()));
     }
 
+    fn leased(&self, _: &Origin, _: &ConnectionFacts) {
+        self.add("leased");
+    }
+
     fn reused(&self, _: &Origin, _: &ConnectionFacts, uses_before: u64) {
         self.add(format!("reused after {uses_before}"));
     }

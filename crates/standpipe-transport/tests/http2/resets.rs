@@ -1,11 +1,14 @@
 //! RST_STREAM, in both directions.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use standpipe_core::{Error, ErrorKind, RequestSent};
+use standpipe_test::H2Peer;
 use standpipe_test::h2peer::{code, kind};
 
 use crate::scripted::streaming_post;
-use crate::support::{A, answer_to, failure_of, post, read, send, settle};
+use crate::support::{A, B, answer_to, failure_of, get, pass, post, read, secs, send, settle};
 use crate::wire::{Wire, assert_untouched};
 
 /// H2-07
@@ -149,6 +152,52 @@ async fn a_server_that_asks_for_calm_is_not_dialled_again_by_the_transport() {
     }
     settle().await;
     assert_eq!(wire.network.dials(), 1);
+}
+
+/// H2-15: one is waiting for a connection already, and would have it dialled.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_asks_for_calm_is_left_alone_for_a_while_and_ever_longer() {
+    let wire = Wire::with(|b| b.max_connections_per_host(1).max_idle_per_host(1));
+    let mut peer = wire.used(&[]).await;
+    for rest in [1, 2, 4] {
+        peer.go_away(0, code::ENHANCE_YOUR_CALM).await.unwrap();
+        drop(peer);
+        settle().await;
+        let dials = wire.network.dials();
+        let sent: Vec<_> = (0..3).map(|_| wire.get()).collect();
+        settle().await;
+        pass(secs(rest) - Duration::from_millis(1)).await;
+        assert_eq!(wire.network.dials(), dials, "{rest} s");
+        pass(Duration::from_millis(1)).await;
+        assert_eq!(wire.network.dials(), dials + 1);
+        peer = wire.accept(&[]).await;
+        for sent in sent {
+            let stream = peer.request().await.unwrap();
+            peer.respond(stream, "calm again").await.unwrap();
+            assert_eq!(answer_to(sent).await.unwrap(), "calm again");
+        }
+        settle().await;
+    }
+}
+
+/// H2-15: nobody else has to wait.
+#[tokio::test(start_paused = true)]
+async fn another_goodbye_and_another_host_know_no_rest() {
+    let wire = Wire::new();
+    let mut peer = wire.used(&[]).await;
+    peer.go_away(0, code::NO_ERROR).await.unwrap();
+    settle().await;
+    let mut peer = wire.assert_goes_elsewhere().await;
+    peer.go_away(0, code::ENHANCE_YOUR_CALM).await.unwrap();
+    settle().await;
+    let other = wire.network.listen("b.test:80");
+    let sent = send(&wire.transport, get(B));
+    let mut peer = H2Peer::accept(other.accept().await, &[]).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    let stream = peer.request().await.unwrap();
+    peer.respond(stream, "here").await.unwrap();
+    assert_eq!(answer_to(sent).await.unwrap(), "here");
+    assert!(begun.elapsed() < secs(1));
 }
 
 /// H2-15: by a reset of one stream.

@@ -1,5 +1,7 @@
 //! Limits that are set while the pool is in use.
 
+use std::num::NonZeroUsize;
+
 use standpipe_core::{ErrorKind, Origin};
 use standpipe_test::memory::Network;
 use standpipe_transport::{CloseReason, PoolLimits};
@@ -141,4 +143,28 @@ async fn absurd_limits_are_refused_and_change_nothing() {
         assert_eq!(error.kind(), ErrorKind::Config);
     }
     fetch(&transport, get(A)).await.unwrap();
+}
+
+/// LIM-14
+#[tokio::test(start_paused = true)]
+async fn an_origin_may_have_a_limit_of_its_own_that_outlasts_a_change_of_the_others() {
+    let network = Network::new();
+    let one = network.listen("a.test:80");
+    let other = network.listen("b.test:80");
+    let transport = over(&network).response_head_timeout(None).build().unwrap();
+    let service = transport.origin(&Origin::parse(A).unwrap());
+    service.set_max_connections(NonZeroUsize::new(1));
+    transport.set_limits(&each(2)).unwrap();
+    let mut held = Vec::new();
+    for url in [A, A, B, B, B] {
+        held.push(send(&transport, get(url)));
+        settle().await;
+    }
+    assert_eq!((network.dials(), stats(&transport).waiting), (3, 2));
+
+    // Without it, what holds for all holds here too.
+    service.set_max_connections(None);
+    settle().await;
+    assert_eq!((network.dials(), stats(&transport).waiting), (4, 1));
+    drop((one, other, held));
 }

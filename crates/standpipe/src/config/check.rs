@@ -30,6 +30,9 @@ impl PoolConfig {
         if self.max_hosts == 0 {
             return Err(refused("max_hosts", 0, "at least 1"));
         }
+        if self.max_decompressed_bytes == 0 {
+            return Err(refused("max_decompressed_bytes", 0, "at least 1"));
+        }
         if self.max_response_bytes == 0 {
             return Err(refused("max_response_bytes", 0, "at least 1"));
         }
@@ -37,6 +40,11 @@ impl PoolConfig {
             circuit_breaker
                 .check()
                 .map_err(|error| within("circuit_breaker", &error))?;
+        }
+        if let Some(rate_limit) = &self.rate_limit {
+            rate_limit
+                .check()
+                .map_err(|error| within("rate_limit", &error))?;
         }
         if !(0.0..=1.0).contains(&self.retry_jitter) {
             return Err(refused("retry_jitter", self.retry_jitter, "from 0 to 1"));
@@ -102,9 +110,28 @@ impl HostConfig {
     }
 
     pub(crate) fn check(&self, host: &str) -> Result<(), Error> {
-        if self.attempt_timeout == Some(Duration::ZERO) {
-            let field = format!("attempt_timeout of host {host}");
-            return Err(refused(&field, "0s", "more than zero"));
+        let request_timeout = match self.request_timeout {
+            Setting::Set(timeout) => Some(timeout),
+            Setting::Inherit | Setting::Off => None,
+        };
+        let durations = [
+            ("request_timeout", request_timeout),
+            ("attempt_timeout", self.attempt_timeout),
+            ("body_idle_timeout", self.body_idle_timeout),
+        ];
+        for (field, value) in durations {
+            if value == Some(Duration::ZERO) {
+                let field = format!("{field} of host {host}");
+                return Err(refused(&field, "0s", "more than zero"));
+            }
+        }
+        if self.max_connections == Some(0) {
+            let field = format!("max_connections of host {host}");
+            return Err(refused(&field, 0, "at least 1"));
+        }
+        if let Setting::Set(rate_limit) = &self.rate_limit {
+            let field = format!("rate_limit of host {host}");
+            rate_limit.check().map_err(|error| within(&field, &error))?;
         }
         if let Setting::Set(circuit_breaker) = &self.circuit_breaker {
             let field = format!("circuit_breaker of host {host}");
@@ -149,7 +176,7 @@ pub(crate) fn refused(field: &str, value: impl std::fmt::Display, allowed: &str)
 }
 
 /// A refusal of a part of `field`, by the layer whose settings these are.
-fn within(field: &str, refusal: &Error) -> Error {
+pub(crate) fn within(field: &str, refusal: &Error) -> Error {
     let text = refusal.to_string();
     // What stands before is the name of the kind, which this error has too.
     let what = text.split_once(": ").map_or(&*text, |(_, what)| what);

@@ -2,15 +2,19 @@
 
 pub(crate) mod check;
 mod host;
+mod layers;
+mod pattern;
 mod presets;
 mod setting;
 
 use std::time::Duration;
 
 use standpipe_circuit_breaker::CircuitBreakerConfig;
+use standpipe_rate_limit::RateLimitConfig;
 use standpipe_transport::Protocol;
 
 pub use host::HostConfig;
+pub(crate) use pattern::HostPattern;
 pub use setting::Setting;
 
 /// The settings of a [`Pool`](crate::Pool). Each field has its default at its documentation;
@@ -29,7 +33,6 @@ pub use setting::Setting;
 /// # drop(pool);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct PoolConfig {
     /// Connections to one host: dialling, active and idle. Default 100.
     pub max_connections_per_host: usize,
@@ -76,9 +79,20 @@ pub struct PoolConfig {
     /// failures in a row, for 30 s, and then lets one request through to try. Where its
     /// `probe_timeout` is shorter than an attempt may take, it is made longer than that.
     pub circuit_breaker: Option<CircuitBreakerConfig>,
-    /// How many redirects are followed; `None` follows none. Default 10. Takes effect with the
-    /// redirect layer.
+    /// The rate limit that each origin has one of; `None`, the default, for none.
+    pub rate_limit: Option<RateLimitConfig>,
+    /// How many redirects are followed; `None` follows none: a redirect is then the caller's answer.
+    /// Default 10.
     pub max_redirects: Option<u32>,
+    /// Headers that a redirect to another origin loses, beside `Authorization`, `Cookie`,
+    /// `Proxy-Authorization` and those whose values are marked as sensitive. A name may end with
+    /// `*`: `"x-auth-*"`. Default: those in which APIs take keys, `"x-api-key"` and `"api-key"`.
+    pub secret_headers: Vec<String>,
+    /// Whether compressed answers are asked for and decoded. Default true; which encodings those are
+    /// is up to the features `gzip`, `brotli`, `zstd` and `deflate`: without any of them, none.
+    pub decompress: bool,
+    /// How many bytes may come out of one compressed body. Default 1 GiB.
+    pub max_decompressed_bytes: u64,
     /// Whether requests are measured, and have `tracing` spans. Default true.
     pub metrics: bool,
     /// Hosts that are measured one by one; any further one counts as `_OTHER`. Default 1,000.

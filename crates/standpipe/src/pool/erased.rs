@@ -5,23 +5,25 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
-use http_body::Body as _;
 use standpipe_core::oneshot::Oneshot;
-use standpipe_core::{Body, Error};
-use standpipe_metrics::MetricsBody;
-use standpipe_timeout::TimeoutBody;
+use standpipe_core::{Body, BoxError, Error};
+use tower_service::Service;
 
-use crate::stack::Stack;
+use crate::stack::StackBody;
 
-pub(super) type BoxFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
+pub(crate) type BoxFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
 
-pub(super) trait Erased: Send + Sync {
+pub(crate) trait Erased: Send + Sync {
     fn call(&self, request: Request<Body>) -> BoxFuture;
 }
 
-type StackBody = MetricsBody<TimeoutBody<MetricsBody<Body>>>;
-
-impl Erased for Stack {
+impl<S, R> Erased for S
+where
+    S: Service<Request<Body>, Response = Response<R>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    R: StackBody,
+{
     fn call(&self, request: Request<Body>) -> BoxFuture {
         Box::pin(Calling {
             inner: Oneshot::new(self.clone(), request),
@@ -30,36 +32,28 @@ impl Erased for Stack {
 }
 
 pin_project_lite::pin_project! {
-    struct Calling {
+    struct Calling<S>
+    where
+        S: Service<Request<Body>>,
+    {
         #[pin]
-        inner: Oneshot<Stack, Request<Body>>,
+        inner: Oneshot<S, Request<Body>>,
     }
 }
 
-impl Future for Calling {
+impl<S, R> Future for Calling<S>
+where
+    S: Service<Request<Body>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    R: StackBody,
+{
     type Output = Result<Response<Body>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = ready!(self.project().inner.poll(cx));
         Poll::Ready(match answer {
-            Ok(response) => Ok(response.map(erase_body)),
+            Ok(response) => Ok(response.map(StackBody::erase)),
             Err(error) => Err(Error::from_boxed(error)),
         })
     }
-}
-
-/// A body that is there already needs no clock, no count and no box.
-fn erase_body(body: StackBody) -> Body {
-    let inner = body.get_ref().get_ref().get_ref();
-    let arrived = match inner.as_bytes() {
-        Some(bytes) => Some(bytes.len() as u64),
-        None => inner.is_end_stream().then_some(0),
-    };
-    if let Some(bytes) = arrived {
-        return body.into_arrived(bytes).into_inner().into_arrived(bytes);
-    }
-    let connection = inner.connection_info().cloned();
-    let mut erased = Body::new(body);
-    erased.set_connection_info(connection);
-    erased
 }

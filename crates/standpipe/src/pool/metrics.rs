@@ -6,20 +6,23 @@ use standpipe_transport::{ConnectionStats, Transport};
 
 use crate::config::check::host_name;
 
-pub(super) fn of_pool(registry: &Registry, transport: &Transport) -> PoolMetrics {
+pub(super) fn of_pool(registry: &Registry, transport: Option<&Transport>) -> PoolMetrics {
     let mut metrics = registry.metrics();
-    fill(&mut metrics.figures.connections, &transport.stats().total);
+    if let Some(transport) = transport {
+        fill(&mut metrics.figures.connections, &transport.stats().total);
+    }
     metrics
 }
 
 pub(super) fn of_host(
     registry: &Registry,
-    transport: &Transport,
+    transport: Option<&Transport>,
     host: &str,
 ) -> Option<HostMetrics> {
     let mut metrics = registry.host_metrics(host)?;
     let mut all = ConnectionStats::default();
-    for known in transport.stats().origins {
+    let stats = transport.map(Transport::stats).unwrap_or_default();
+    for known in stats.origins {
         if is_meant(host, &known.origin) {
             all += known.connections;
         }
@@ -40,9 +43,7 @@ fn is_meant(host: &str, origin: &Origin) -> bool {
         .any(|name| host_name(name).is_ok_and(|name| name == origin.host()))
 }
 
-/// What is of the moment is the transport's to say.
-// PLACE FOR: the transport's events. They count what was opened and closed, and then this sets
-// `active` and `idle` alone.
+/// What is of the moment is the transport's to say, and all of it where nothing is measured.
 fn fill(to: &mut ConnectionMetrics, from: &ConnectionStats) {
     to.active = from.active as u64;
     to.idle = from.idle as u64;

@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use standpipe_circuit_breaker::State;
 use standpipe_core::Origin;
+use standpipe_rate_limit::{Handle as LimitHandle, RateLimitStats};
 use standpipe_transport::{ConnectionStats, TransportStats};
 
-use crate::stack::{Hosts, circuit_of};
+use crate::stack::HostParts;
 
 /// What a pool holds at one moment and has done so far; see [`Pool::stats`](crate::Pool::stats).
 #[derive(Clone, Debug, Default)]
@@ -25,20 +28,53 @@ pub struct OriginStats {
     /// The state of its circuit; none where it has no breaker, or was not asked for anything in a
     /// long time.
     pub circuit: Option<State>,
+    /// How its rate limiter stands; none where it has none, likewise.
+    pub rate_limit: Option<RateLimitStats>,
+    /// How its limit on requests under way stands; none where it has none, likewise.
+    pub concurrency: Option<ConcurrencyStats>,
+}
+
+/// How a limit on requests under way stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConcurrencyStats {
+    /// How many may be under way.
+    pub limit: usize,
+    /// How many are.
+    pub in_flight: usize,
+    /// How many wait.
+    pub waiting: usize,
+}
+
+impl OriginStats {
+    fn of_parts(origin: Origin, parts: &HostParts) -> Self {
+        let concurrency = parts.concurrency.as_ref().map(|handle| ConcurrencyStats {
+            limit: handle.limit(),
+            in_flight: handle.in_flight(),
+            waiting: handle.waiting(),
+        });
+        Self {
+            origin,
+            connections: ConnectionStats::default(),
+            circuit: parts.circuit.as_ref().map(|kept| kept.handle.state()),
+            rate_limit: parts.limit.as_ref().map(LimitHandle::stats),
+            concurrency,
+        }
+    }
 }
 
 impl PoolStats {
-    pub(super) fn of(transport: TransportStats, hosts: &Hosts) -> Self {
+    pub(super) fn of(transport: TransportStats, hosts: Vec<(Origin, Arc<HostParts>)>) -> Self {
         let with_connections = transport.origins.into_iter().map(|known| OriginStats {
             origin: known.origin,
             connections: known.connections,
             circuit: None,
+            rate_limit: None,
+            concurrency: None,
         });
-        let with_stacks = hosts.hosts().into_iter().map(|(origin, host)| OriginStats {
-            origin,
-            connections: ConnectionStats::default(),
-            circuit: circuit_of(&host).map(|circuit| circuit.state()),
-        });
+        let with_stacks = hosts
+            .into_iter()
+            .map(|(origin, parts)| OriginStats::of_parts(origin, &parts));
         let mut origins: Vec<_> = with_connections.chain(with_stacks).collect();
         origins.sort_by(|a, b| a.origin.cmp(&b.origin));
         origins.dedup_by(|later, kept| {
@@ -46,6 +82,8 @@ impl PoolStats {
             if same {
                 kept.connections += later.connections;
                 kept.circuit = kept.circuit.or(later.circuit);
+                kept.rate_limit = kept.rate_limit.take().or(later.rate_limit.take());
+                kept.concurrency = kept.concurrency.or(later.concurrency);
             }
             same
         });

@@ -60,15 +60,19 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
         if let Some(defaults) = &self.headers {
-            let headers = request.headers_mut();
-            for name in defaults.keys() {
-                if !headers.contains_key(name) {
-                    for value in defaults.get_all(name) {
-                        headers.append(name.clone(), value.clone());
-                    }
-                }
-            }
+            fill_in(defaults, request.headers_mut());
         }
         self.inner.call(request)
+    }
+}
+
+/// Adds those of `defaults` whose names `headers` does not have.
+pub(crate) fn fill_in(defaults: &HeaderMap, headers: &mut HeaderMap) {
+    for name in defaults.keys() {
+        if !headers.contains_key(name) {
+            for value in defaults.get_all(name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::HeaderValue;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request};
 use standpipe_circuit_breaker::{Handle, State, Transition};
-use standpipe_core::{BoxError, Origin};
+use standpipe_core::{Body, BoxError, Origin};
 use standpipe_metrics::{BreakerState, HostRecorder};
+use standpipe_rate_limit::{HttpCost, RateLimitBuilder, Store};
 use standpipe_retry::{GiveUpEvent, RetryEvent, RetryLayer};
 
 type OnRetry = dyn Fn(&RetryEvent<'_>) + Send + Sync;
@@ -15,6 +17,24 @@ type OnGiveUp = dyn Fn(&GiveUpEvent<'_>) + Send + Sync;
 type BeforeAttempt = dyn Fn(&mut Parts, u32) -> Result<(), BoxError> + Send + Sync;
 type MakeKey = dyn Fn() -> HeaderValue + Send + Sync;
 type OnTransition = dyn Fn(&Origin, &Transition) + Send + Sync;
+type OnRateLimit = dyn Fn(&Origin, &RateLimitEvent) + Send + Sync;
+type CostOf = dyn Fn(&Origin, &Request<Body>) -> u32 + Send + Sync;
+type ActualCost = dyn Fn(&Origin, &HeaderMap) -> Option<u32> + Send + Sync;
+type StoreFor = dyn Fn(&Origin) -> Arc<dyn Store> + Send + Sync;
+
+/// What a rate limit does to requests; see
+/// [`PoolBuilder::on_rate_limit`](crate::PoolBuilder::on_rate_limit).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RateLimitEvent {
+    /// A request has to wait for so long, as far as is known now.
+    Waits(Duration),
+    /// A request was refused; it would have had to wait for so long, where that is known.
+    Rejected(Option<Duration>),
+    /// No request goes out for so long: the server has said so, or a
+    /// [`Handle`](standpipe_rate_limit::Handle) has.
+    Paused(Duration),
+}
 
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
@@ -23,6 +43,10 @@ pub(crate) struct Hooks {
     pub(crate) before_attempt: Option<Arc<BeforeAttempt>>,
     pub(crate) idempotency_key: Option<Arc<MakeKey>>,
     pub(crate) on_circuit_transition: Option<Arc<OnTransition>>,
+    pub(crate) on_rate_limit: Option<Arc<OnRateLimit>>,
+    pub(crate) cost_of: Option<Arc<CostOf>>,
+    pub(crate) actual_cost: Option<Arc<ActualCost>>,
+    pub(crate) store_for: Option<Arc<StoreFor>>,
 }
 
 impl Hooks {
@@ -38,6 +62,7 @@ impl Hooks {
             layer = layer.on_retry(move |retry| {
                 if let Some(recorder) = &recorder {
                     recorder.retried(retry.attempts(), retry.delay());
+                    tell_budget(recorder, retry.budget());
                 }
                 if let Some(hook) = &hook {
                     hook(retry);
@@ -49,6 +74,7 @@ impl Hooks {
             layer = layer.on_give_up(move |given_up| {
                 if let Some(recorder) = &recorder {
                     recorder.retry_given_up(given_up.reason().as_str());
+                    tell_budget(recorder, given_up.budget());
                 }
                 if let Some(hook) = &hook {
                     hook(given_up);
@@ -81,6 +107,75 @@ impl Hooks {
             circuit.on_transition(move |change| hook(&origin, change));
         }
     }
+
+    /// The same for the rate limit of a host, with where its quotas are kept and what its answers
+    /// say they cost.
+    pub(super) fn watch_limit(
+        &self,
+        mut limit: RateLimitBuilder,
+        origin: &Origin,
+        recorder: Option<&HostRecorder>,
+    ) -> RateLimitBuilder {
+        if let Some(store_for) = &self.store_for {
+            limit = limit.store(store_for(origin));
+        }
+        if let Some(actual) = self.actual_cost.clone() {
+            let origin = origin.clone();
+            limit = limit.settle(move |headers| actual(&origin, headers));
+        }
+        if self.on_rate_limit.is_none() && recorder.is_none() {
+            return limit;
+        }
+        let tell = Arc::new(LimitTeller {
+            origin: origin.clone(),
+            recorder: recorder.cloned(),
+            hook: self.on_rate_limit.clone(),
+        });
+        let (waits, rejects) = (Arc::clone(&tell), Arc::clone(&tell));
+        limit
+            .on_wait(move |wait| waits.tell(RateLimitEvent::Waits(wait)))
+            .on_reject(move |wait| rejects.tell(RateLimitEvent::Rejected(wait)))
+            .on_pause(move |pause| tell.tell(RateLimitEvent::Paused(pause)))
+    }
+
+    /// What requests to a host cost.
+    pub(super) fn cost_of(&self, origin: &Origin) -> HttpCost<Body> {
+        match self.cost_of.clone() {
+            Some(cost_of) => {
+                let origin = origin.clone();
+                HttpCost::or(move |request| cost_of(&origin, request))
+            }
+            None => HttpCost::new(),
+        }
+    }
+}
+
+/// Who is told of a host's rate limit.
+struct LimitTeller {
+    origin: Origin,
+    recorder: Option<HostRecorder>,
+    hook: Option<Arc<OnRateLimit>>,
+}
+
+impl LimitTeller {
+    fn tell(&self, event: RateLimitEvent) {
+        if let Some(recorder) = &self.recorder {
+            match event {
+                RateLimitEvent::Waits(wait) => recorder.limiter_waited(wait),
+                RateLimitEvent::Rejected(_) => recorder.limiter_rejected(),
+                RateLimitEvent::Paused(pause) => recorder.limiter_paused(pause),
+            }
+        }
+        if let Some(hook) = &self.hook {
+            hook(&self.origin, &event);
+        }
+    }
+}
+
+fn tell_budget(recorder: &HostRecorder, budget: Option<u64>) {
+    if let Some(retries) = budget {
+        recorder.retry_budget(retries as f64);
+    }
 }
 
 fn told(state: State) -> BreakerState {
@@ -102,6 +197,10 @@ impl fmt::Debug for Hooks {
                 "on_circuit_transition",
                 &self.on_circuit_transition.is_some(),
             )
+            .field("on_rate_limit", &self.on_rate_limit.is_some())
+            .field("cost_of", &self.cost_of.is_some())
+            .field("actual_cost", &self.actual_cost.is_some())
+            .field("store_for", &self.store_for.is_some())
             .finish()
     }
 }

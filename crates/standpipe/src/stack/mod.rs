@@ -1,49 +1,57 @@
 //! The stack, put together: one service over all hosts and one per host.
 
 mod attempt;
+mod body;
+mod bottom;
+mod breaker;
+mod connection_events;
 mod default_headers;
 mod hooks;
-mod host;
+mod host_layer;
+mod host_stack;
+mod hosts;
 mod judge;
+mod limit;
 mod optional;
+mod parts;
+mod retry;
+mod settings;
+mod swapped;
+mod totals;
 
 pub use attempt::{AttemptFuture, AttemptTimeout};
+pub use body::StackBody;
+pub use bottom::{Bottom, IntoBottom};
+pub use breaker::HostBreaker;
+pub use connection_events::ConnectionEvents;
+pub(crate) use default_headers::fill_in;
 pub use default_headers::{DefaultHeaders, DefaultHeadersLayer};
 pub(crate) use hooks::Hooks;
-pub use host::HostStack;
-pub(crate) use host::{HostSettings, PerHost};
+pub use hooks::RateLimitEvent;
+pub use host_layer::{Around, Fixed, HostContext, HostLayer, NoLayer, PerOrigin};
+pub use host_stack::{HostStack, NewHostStack};
+pub use hosts::{Hosts, MakeHostStack};
+pub(crate) use hosts::{Known, KnownHosts};
 pub use judge::AnyRetryAfter;
+pub use limit::HostLimit;
 pub use optional::{Optional, OptionalFuture};
+pub(crate) use parts::HostParts;
+pub use parts::HostService;
+pub use retry::HostRetry;
+pub(crate) use settings::{HostSettings, HostTable, PerHost};
+pub use swapped::{Swapped, SwappedFuture};
+pub use totals::HostTotals;
 
-use standpipe_circuit_breaker::{AtHead, CircuitBreaker, Handle};
-use standpipe_core::HttpClassifier;
 use standpipe_metrics::Metrics;
-use standpipe_retry::{Peek, Retry};
-use standpipe_router::HostRouter;
 use standpipe_timeout::Timeout;
-use standpipe_transport::OriginTransport;
+use standpipe_transport::Transport;
+use tower_layer::Identity;
 
-/// One sending of a request.
-pub type Attempt = Metrics<AttemptTimeout<OriginTransport>>;
+use crate::redirect::Redirect;
 
-/// Attempts behind their host's circuit breaker, where it has one.
-pub type Guarded =
-    Optional<CircuitBreaker<Attempt, AtHead<HttpClassifier, AnyRetryAfter>>, Attempt>;
+/// What a pool's layers stand around: all of the stack, but for the layers put around the whole.
+pub type Core<H = HostStack, T = Transport> = Metrics<HostTotals<Timeout<Redirect<Hosts<H, T>>>>>;
 
-/// The stack of one host, below the router.
-pub type HostService = DefaultHeaders<Retry<Guarded, Peek>>;
-
-/// The hosts' stacks, each made at the first request to it.
-pub type Hosts = HostRouter<HostStack, HostService>;
-
-/// The whole stack, typed and without a box; see
+/// The whole stack as it is by default, typed and without a box; see
 /// [`PoolBuilder::build_service`](crate::PoolBuilder::build_service).
-pub type Stack = Metrics<Timeout<Hosts>>;
-
-/// The circuit of a host, where it has one.
-pub(crate) fn circuit_of(host: &HostService) -> Option<Handle> {
-    match host.get_ref().get_ref() {
-        Optional::On(breaker, _) => Some(breaker.handle()),
-        Optional::Off(_) => None,
-    }
-}
+pub type Stack = <Identity as tower_layer::Layer<Core>>::Service;

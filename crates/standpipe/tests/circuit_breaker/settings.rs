@@ -113,8 +113,10 @@ fn a_breaker_that_makes_no_sense_is_refused_by_name() {
         text.contains("circuit_breaker of host a.test: threshold is 0"),
         "{text}"
     );
-    let mut config = PoolConfig::default();
-    config.circuit_breaker = None;
+    let config = PoolConfig {
+        circuit_breaker: None,
+        ..PoolConfig::default()
+    };
     assert!(Pool::builder().config(config).build().is_ok());
 }
 

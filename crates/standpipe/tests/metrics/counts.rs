@@ -41,7 +41,7 @@ fn server(network: &Network, address: &str, gate: &Gate) -> Server {
 fn pool(network: &Network) -> Pool {
     on(network)
         .without_circuit_breaker()
-        .retry(standpipe::RetryPolicy::new().budget(None))
+        .retry_policy(standpipe::RetryPolicy::new().budget(None))
         .build()
         .unwrap()
 }

@@ -1,6 +1,7 @@
 //! What a pool counts.
 
 mod counts;
+mod server;
 mod settings;
 
 #[path = "../support/mod.rs"]

@@ -7,7 +7,7 @@ use standpipe::{CircuitBreakerConfig, Recorder, RetryPolicy};
 use standpipe_core::sync::Mutex;
 use standpipe_test::memory::Network;
 
-use crate::support::{URL, echo_on, on};
+use crate::support::{URL, echo_on, on, settle};
 
 type Words = Arc<Mutex<Vec<String>>>;
 
@@ -30,12 +30,12 @@ impl HostRecord for TellHost {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recorder_is_told_of_requests_retries_and_circuits() {
+async fn a_recorder_is_told_of_requests_retries_dials_and_circuits() {
     let network = Network::new();
     let words = Words::default();
     let pool = on(&network)
         .recorder(Tell(Arc::clone(&words)))
-        .retry(RetryPolicy::new().max_retries(1))
+        .retry_policy(RetryPolicy::new().max_retries(1))
         .circuit_breaker(CircuitBreakerConfig::new().threshold(2))
         .build()
         .unwrap();
@@ -44,12 +44,16 @@ async fn a_recorder_is_told_of_requests_retries_and_circuits() {
     let expected = [
         "Started",
         "Started",
+        "DialFailed",
         "Ended",
         "Retried",
+        "RetryBudget",
         "Started",
+        "DialFailed",
         "Ended",
         "BreakerTransition",
         "RetryGivenUp",
+        "RetryBudget",
         "Ended",
     ];
     assert_eq!(told, expected.map(|word| format!("a.test {word}")));
@@ -106,4 +110,25 @@ async fn a_clone_of_a_builder_tells_the_same_recorder_and_counts_for_itself() {
     }
     let started = |word: &&String| *word == "a.test Started";
     assert_eq!(words.lock().iter().filter(started).count(), 4);
+}
+
+#[tokio::test]
+async fn a_recorder_is_told_which_connections_are_in_use() {
+    let network = Network::new();
+    let server = echo_on(&network, "a.test:80");
+    let words = Words::default();
+    let builder = on(&network).recorder(Tell(Arc::clone(&words)));
+    let pool = builder.build().unwrap();
+    pool.get(URL).send().await.unwrap().bytes().await.unwrap();
+    pool.close_idle();
+    server.until(|stats| stats.open == 0).await;
+    settle().await;
+    let told = words.lock().clone();
+    let moves = told.iter().filter(|word| word.ends_with("ConnectionMoved"));
+    // Opened, leased, given back, closed.
+    assert_eq!(moves.count(), 4, "{told:?}");
+    assert!(told.contains(&"a.test ConnectionClosed".to_owned()));
+    let metrics = pool.metrics();
+    let connections = &metrics.connections;
+    assert_eq!((connections.opened, connections.closed), (1, 1));
 }

@@ -11,13 +11,15 @@ use crate::{in_turn, millis, serving, status};
 async fn the_settings_of_the_config_take_effect() {
     let network = Network::new();
     let server = serving(&network, vec![status(503)]);
-    let mut config = PoolConfig::default();
-    config.max_retries = 4;
-    config.initial_retry_delay = millis(100);
-    config.max_retry_delay = millis(500);
-    config.retry_multiplier = 3.0;
-    config.retry_jitter = 0.0;
-    config.circuit_breaker = None;
+    let config = PoolConfig {
+        max_retries: 4,
+        initial_retry_delay: millis(100),
+        max_retry_delay: millis(500),
+        retry_multiplier: 3.0,
+        retry_jitter: 0.0,
+        circuit_breaker: None,
+        ..PoolConfig::default()
+    };
     let pool = on(&network).config(config).build().unwrap();
     let begun = Instant::now();
     let response = pool.get(URL).send().await.unwrap();
@@ -35,7 +37,11 @@ async fn a_policy_goes_before_the_config() {
     let server = serving(&network, vec![status(500), status(200)]);
     let backoff = ExponentialBackoff::new(secs(5)).jitter(Jitter::None);
     let policy = RetryPolicy::new().statuses([500]).backoff(backoff);
-    let pool = on(&network).retry(policy).max_retries(0).build().unwrap();
+    let pool = on(&network)
+        .retry_policy(policy)
+        .max_retries(0)
+        .build()
+        .unwrap();
     let begun = Instant::now();
     assert_eq!(pool.get(URL).send().await.unwrap().status(), 200);
     assert_eq!((begun.elapsed(), server.stats().requests), (secs(5), 2));

@@ -134,7 +134,7 @@ async fn hosts_do_not_share_a_budget() {
         .budget(standpipe::BudgetPolicy::default().ratio(0.0).per_second(1));
     let _a = serving(&network, vec![status(503)]);
     let b = crate::in_turn(vec![status(503)]).start_on(network.listen("b.test:80"));
-    let builder = on(&network).retry(policy).without_circuit_breaker();
+    let builder = on(&network).retry_policy(policy).without_circuit_breaker();
     let pool = builder.build().unwrap();
     for _ in 0..3 {
         let sent = pool.get(URL).send().await.unwrap();

@@ -220,8 +220,8 @@ fn a_quota_can_be_changed_under_those_who_wait() {
     assert!(sim.local.set_quota(begin, 0, quota));
     assert!(!sim.local.set_quota(begin, 1, quota));
     sim.poll_woken();
-    // Ten seconds of the old pace were taken and stay taken.
-    let full = begin + 10_000 * MS;
+    // Ten units were taken, of which the new one holds four: it is empty.
+    let full = begin + 4 * MS;
     sim.advance(full + 1_000 * MS);
     assert_eq!(sim.admitted_at(large), full);
     assert_eq!(sim.admitted_at(small), full + 7 * MS);

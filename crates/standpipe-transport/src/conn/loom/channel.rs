@@ -79,7 +79,7 @@ impl Channel {
         unreachable!("no model dials")
     }
 
-    pub(crate) fn send(&mut self, _: Request<SendBody>) {
+    pub(crate) fn send(&mut self, _: &mut Option<Request<SendBody>>) {
         unreachable!("no model sends")
     }
 
@@ -88,6 +88,8 @@ impl Channel {
     }
 
     pub(crate) fn cancel(&mut self) {}
+
+    pub(crate) fn end(&mut self) {}
 }
 
 impl Drop for Channel {

@@ -72,7 +72,7 @@ impl World {
 
     /// One connection to an origin, with somebody who is told of all that happens.
     pub(super) fn telling(hook: impl PoolEvents) -> Self {
-        Self::with(&limits(1, None), Events::new(hook))
+        Self::with(&limits(1, None), Events::default().and(hook))
     }
 
     fn with(limits: &PoolLimits, events: Events) -> Self {

@@ -1,0 +1,125 @@
+use std::num::NonZeroUsize;
+
+use standpipe_core::{Body, BoxError, Error, Origin};
+use standpipe_transport::{OriginTransport, Transport, TransportBuilder};
+use tower_service::Service;
+
+use super::connection_events::ConnectionEvents;
+use super::swapped::Swapped;
+use crate::PoolConfig;
+
+/// What a pool is built over: a transport of ours that is yet to be built, or any service.
+pub trait IntoBottom {
+    /// What serves requests in the end.
+    type Bottom: Bottom;
+
+    #[doc(hidden)]
+    fn into_bottom(
+        self,
+        config: &PoolConfig,
+        events: Option<ConnectionEvents>,
+    ) -> Result<Self::Bottom, Error>;
+}
+
+/// The bottom of a pool's stack. It cannot be implemented outside of this crate.
+pub trait Bottom: sealed::Sealed + Clone + Send + Sync + 'static {
+    /// What serves one origin.
+    type Service: Service<http::Request<Body>, Response = http::Response<Body>, Error = BoxError>
+        + Clone
+        + Send
+        + Sync
+        + 'static;
+
+    /// Whether a request ends at its [`Deadline`](standpipe_core::Deadline) by itself.
+    #[doc(hidden)]
+    const HOLDS_TO_DEADLINES: bool;
+
+    #[doc(hidden)]
+    fn origin(&self, origin: &Origin, max_connections: Option<NonZeroUsize>) -> Self::Service;
+
+    #[doc(hidden)]
+    fn transport(&self) -> Option<&Transport>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Transport {}
+    impl<S> Sealed for super::Swapped<S> {}
+}
+
+impl IntoBottom for TransportBuilder {
+    type Bottom = Transport;
+
+    fn into_bottom(
+        self,
+        config: &PoolConfig,
+        events: Option<ConnectionEvents>,
+    ) -> Result<Transport, Error> {
+        let builder = match events {
+            Some(events) => self.events(events),
+            None => self,
+        };
+        builder
+            .max_connections_per_host(config.max_connections_per_host)
+            .max_connections(config.max_connections)
+            .max_idle_per_host(config.max_idle_per_host)
+            .max_idle(config.max_idle)
+            .max_waiting_per_host(config.max_waiting_per_host)
+            .idle_timeout(config.idle_timeout)
+            .max_lifetime(config.max_connection_lifetime)
+            .acquire_timeout(config.acquire_timeout)
+            .connect_timeout(config.dial_timeout)
+            .tls_timeout(config.tls_handshake_timeout)
+            .response_head_timeout(config.response_header_timeout)
+            .body_idle_timeout(config.body_idle_timeout)
+            .write_idle_timeout(config.write_idle_timeout)
+            .protocol(config.protocol)
+            .build()
+    }
+}
+
+impl Bottom for Transport {
+    type Service = OriginTransport;
+    const HOLDS_TO_DEADLINES: bool = true;
+
+    fn origin(&self, origin: &Origin, max_connections: Option<NonZeroUsize>) -> OriginTransport {
+        let service = Self::origin(self, origin);
+        service.set_max_connections(max_connections);
+        service
+    }
+
+    fn transport(&self) -> Option<&Transport> {
+        Some(self)
+    }
+}
+
+impl<S> IntoBottom for Swapped<S>
+where
+    Self: Bottom,
+{
+    type Bottom = Self;
+
+    fn into_bottom(self, _: &PoolConfig, _: Option<ConnectionEvents>) -> Result<Self, Error> {
+        Ok(self)
+    }
+}
+
+impl<S> Bottom for Swapped<S>
+where
+    Self: Service<http::Request<Body>, Response = http::Response<Body>, Error = BoxError>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    type Service = Self;
+    const HOLDS_TO_DEADLINES: bool = false;
+
+    fn origin(&self, _: &Origin, _: Option<NonZeroUsize>) -> Self {
+        self.clone()
+    }
+
+    fn transport(&self) -> Option<&Transport> {
+        None
+    }
+}

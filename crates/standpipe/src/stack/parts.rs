@@ -1,0 +1,86 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, Request};
+use standpipe_circuit_breaker::{CircuitBreakerConfig, Handle as CircuitHandle};
+use standpipe_rate_limit::{ConcurrencyHandle, Handle as LimitHandle};
+use standpipe_retry::{Peek, RetryHandle};
+use tower_service::Service;
+
+use super::default_headers::fill_in;
+
+/// What is looked at in a host's stack beside the requests that go through it, and what of it goes
+/// on when the stack is made anew.
+#[derive(Debug, Default)]
+pub(crate) struct HostParts {
+    pub(super) headers: Option<Arc<HeaderMap>>,
+    pub(crate) circuit: Option<Kept<CircuitHandle, CircuitBreakerConfig>>,
+    pub(crate) limit: Option<LimitHandle>,
+    pub(crate) concurrency: Option<ConcurrencyHandle>,
+    pub(crate) retry: Option<RetryHandle<Peek>>,
+}
+
+impl HostParts {
+    pub(super) fn with_headers(headers: Option<Arc<HeaderMap>>) -> Self {
+        Self {
+            headers,
+            ..Self::default()
+        }
+    }
+}
+
+/// A part's handle, with the settings that it was made from: with others a new one is made.
+#[derive(Debug)]
+pub(crate) struct Kept<T, C> {
+    pub(crate) handle: T,
+    pub(crate) made_from: C,
+}
+
+/// The stack of one host: gives requests the host's default headers, and hands them on.
+///
+/// A header that a request has, with whatever values, stays as it is.
+#[derive(Clone, Debug)]
+pub struct HostService<S> {
+    inner: S,
+    parts: Arc<HostParts>,
+}
+
+impl<S> HostService<S> {
+    pub(super) fn new(inner: S, parts: HostParts) -> Self {
+        Self {
+            inner,
+            parts: Arc::new(parts),
+        }
+    }
+
+    /// The stack below the headers.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    pub(crate) fn parts(&self) -> &Arc<HostParts> {
+        &self.parts
+    }
+}
+
+impl<S, B> Service<Request<B>> for HostService<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        if let Some(defaults) = &self.parts.headers {
+            fill_in(defaults, request.headers_mut());
+        }
+        self.inner.call(request)
+    }
+}

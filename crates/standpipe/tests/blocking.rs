@@ -1,0 +1,326 @@
+//! The pool for code that is not async.
+#![cfg(feature = "blocking")]
+
+mod support;
+
+use std::io::{Cursor, Read};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use standpipe::{ErrorKind, PoolBuilder, blocking};
+use standpipe_test::Server;
+use standpipe_test::memory::Network;
+use support::{URL, assert_line, echo, echoed_body, on, peer, secs};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A thread that serves `a.test` until this is dropped.
+struct Serving {
+    network: Network,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Serving {
+    fn new() -> Self {
+        let network = Network::new();
+        let listener = network.listen("a.test:80");
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            runtime().block_on(async move {
+                let _server = Server::builder().handler(serve).start_on(listener);
+                let _ = stopped.await;
+            });
+        });
+        Self {
+            network,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    fn builder(&self) -> PoolBuilder {
+        on(&self.network)
+    }
+
+    fn pool(&self) -> blocking::Pool {
+        self.builder().build_blocking().unwrap()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(matches!(ended, Some(Ok(()))) || std::thread::panicking());
+    }
+}
+
+const LARGE: usize = 1 << 20;
+
+async fn serve<B>(request: Request<B>) -> Response<Full<Bytes>>
+where
+    B: http_body::Body<Data = Bytes, Error: std::fmt::Debug>,
+{
+    let answer = Response::builder();
+    match request.uri().path() {
+        "/missing" => answer.status(404).body(Full::from("none")),
+        "/large" => answer.body(Full::from(vec![b'x'; LARGE])),
+        "/json" => answer.body(Full::from("[1, 2]")),
+        "/lines" => answer.body(Full::from("one\ntwo\nthree")),
+        "/events" => answer
+            .header("content-type", "text/event-stream")
+            .body(Full::from("id: 1\ndata: a\n\ndata: b\n\ndata: [DONE]\n\n")),
+        _ => return echo(request).await,
+    }
+    .unwrap()
+}
+
+fn get(pool: &blocking::Pool) -> String {
+    pool.get(URL).send().unwrap().text().unwrap()
+}
+
+fn at(path: &str) -> String {
+    format!("http://a.test{path}")
+}
+
+#[test]
+fn the_calls_are_those_of_the_async_pool() {
+    let serving = Serving::new();
+    let pool = serving.pool();
+    let made = pool
+        .post(URL)
+        .query(&[("q", "1")])
+        .header("x-one", "1")
+        .bearer_auth("token")
+        .json(&[1, 2]);
+    let text = made
+        .send()
+        .unwrap()
+        .error_for_status()
+        .unwrap()
+        .text()
+        .unwrap();
+    for line in [
+        "POST /?q=1",
+        "x-one: 1",
+        "authorization: Bearer token",
+        "content-type: application/json",
+    ] {
+        assert_line(&text, line);
+    }
+    assert_eq!(echoed_body(&text), "[1,2]");
+
+    let numbers: Vec<u8> = pool.get(at("/json")).send().unwrap().json().unwrap();
+    assert_eq!(numbers, [1, 2]);
+    let missing = pool.get(at("/missing")).send().unwrap();
+    assert_eq!(missing.status(), StatusCode::NOT_FOUND);
+    assert!(missing.error_for_status_ref().is_err());
+    assert_eq!(missing.bytes().unwrap(), "none");
+    let wrong = pool.get("no url").send().unwrap_err();
+    assert_eq!(wrong.kind(), ErrorKind::InvalidRequest);
+    let request = pool.put(URL).body("text").build().unwrap();
+    let text = pool.execute(request).unwrap().text().unwrap();
+    assert_line(&text, "PUT /");
+}
+
+#[test]
+fn a_body_is_read_as_it_comes_and_the_rest_of_it_at_once() {
+    let serving = Serving::new();
+    let pool = serving.pool();
+    let mut all = Vec::new();
+    let mut response = pool.get(at("/large")).send_streaming().unwrap();
+    response.read_to_end(&mut all).unwrap();
+    assert_eq!(all.len(), LARGE);
+    assert_eq!(response.read(&mut [0; 8]).unwrap(), 0);
+
+    let mut response = pool.get(at("/lines")).send().unwrap();
+    let mut first = [0; 4];
+    response.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"one\n");
+    assert_eq!(response.text().unwrap(), "two\nthree");
+
+    let mut response = pool.get(at("/large")).send().unwrap();
+    response.read_exact(&mut first).unwrap();
+    let rest = response.chunk().unwrap().unwrap().len();
+    let more: usize = response
+        .bytes_iter()
+        .map(|chunk| chunk.unwrap().len())
+        .sum();
+    assert_eq!(first.len() + rest + more, LARGE);
+
+    let limited = pool.get(at("/large")).send().unwrap().max_bytes(10);
+    let error = limited.bytes().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BodyTooLarge { limit: 10 });
+}
+
+#[test]
+fn lines_and_events_are_iterators() {
+    let serving = Serving::new();
+    let pool = serving.pool();
+    let lines = pool.get(at("/lines")).send().unwrap().lines();
+    let lines: Vec<_> = lines.map(Result::unwrap).collect();
+    assert_eq!(lines, ["one", "two", "three"]);
+
+    let response = pool.get(at("/events")).send_streaming().unwrap();
+    let mut events = response
+        .events()
+        .unwrap()
+        .map_inner(|events| events.ends_when(|event| event.data() == "[DONE]"));
+    let data: Vec<_> = events
+        .by_ref()
+        .map(|event| event.unwrap().data().to_owned())
+        .collect();
+    assert_eq!(data, ["a", "b", "[DONE]"]);
+    assert_eq!(events.get_ref().last_event_id(), "1");
+}
+
+#[test]
+fn a_reader_is_sent_piece_by_piece_and_its_error_ends_the_request() {
+    let serving = Serving::new();
+    let pool = serving.builder().max_retries(0).build_blocking().unwrap();
+    let sent: Vec<u8> = (0..LARGE).map(|n| b'a' + (n % 23) as u8).collect();
+    let request = pool.post(URL).body_from_reader(Cursor::new(sent.clone()));
+    let text = request.send().unwrap().text().unwrap();
+    assert!(echoed_body(&text).as_bytes() == sent);
+
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("unplugged"))
+        }
+    }
+    let error = pool.post(URL).body_from_reader(Broken).send().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RequestBody);
+    let cause = std::error::Error::source(&error).unwrap();
+    assert!(cause.to_string().contains("unplugged"), "{cause}");
+}
+
+#[test]
+fn within_what_tokio_polls_each_call_is_refused_with_what_to_do() {
+    let serving = Serving::new();
+    let pool = serving.pool();
+    let response = pool.get(URL).send().unwrap();
+    let runtime = runtime();
+    runtime.block_on(async {
+        let made = serving.pool();
+        for error in [
+            made.get(URL).send().unwrap_err(),
+            made.get(URL).send_streaming().unwrap_err(),
+            made.warm(URL, 1).unwrap_err(),
+            response.text().unwrap_err(),
+            made.shutdown(secs(1)).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Runtime);
+            let told = error.to_string();
+            assert!(told.contains("use standpipe::Pool there"), "{told}");
+            assert!(told.contains("spawn_blocking"), "{told}");
+        }
+        assert_eq!(made.get_ref().stats().total.created, 0);
+    });
+    let get = move || pool.get(URL).send().unwrap().status();
+    let got = runtime.block_on(async { tokio::task::spawn_blocking(get).await });
+    assert_eq!(got.unwrap(), StatusCode::OK);
+}
+
+/// A hook of the pool's that calls the pool: on the thread of who waits it works.
+#[test]
+fn a_hook_may_send_a_request_of_its_own() {
+    let serving = Serving::new();
+    let other = serving.pool();
+    let (tell, told) = channel();
+    let pool = serving
+        .builder()
+        .before_attempt(move |_, _| {
+            tell.send(other.get(URL).send().map(|response| response.status()))?;
+            Ok(())
+        })
+        .build_blocking()
+        .unwrap();
+    assert_eq!(pool.get(URL).send().unwrap().status(), StatusCode::OK);
+    assert_eq!(told.recv().unwrap().unwrap(), StatusCode::OK);
+}
+
+#[test]
+fn threads_share_one_pool_and_its_connections() {
+    let serving = Serving::new();
+    let pool = serving
+        .builder()
+        .max_connections_per_host(2)
+        .max_idle_per_host(2)
+        .build_blocking()
+        .unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_line(&get(&pool), "GET /");
+                }
+            });
+        }
+    });
+    let stats = pool.get_ref().stats().total;
+    assert!(stats.created <= 2, "{stats:?}");
+    assert_eq!(pool.get_ref().metrics().requests.total, 160);
+}
+
+#[test]
+fn a_response_outlives_the_pool_and_with_it_the_connections_end() {
+    let network = Network::new();
+    let listener = network.listen("a.test:80");
+    let pool = on(&network).build_blocking().unwrap();
+    let (read, rest) = oneshot::channel();
+    let server = std::thread::spawn(move || {
+        runtime().block_on(async move {
+            let mut server = peer(&listener).await;
+            server.read_head().await.unwrap();
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n";
+            server.write(head).await.unwrap();
+            rest.await.unwrap();
+            server.write("rest").await.unwrap();
+            tokio::time::timeout(secs(30), server.closed())
+                .await
+                .is_ok()
+        })
+    });
+    let response = pool.get(URL).send().unwrap();
+    drop(pool);
+    read.send(()).unwrap();
+    assert_eq!(response.text().unwrap(), "rest");
+    assert!(server.join().unwrap());
+}
+
+#[test]
+fn it_shares_a_pool_with_async_code_and_shuts_it_down() {
+    let serving = Serving::new();
+    let shared = serving.builder().build().unwrap();
+    let pool = blocking::Pool::over(shared.clone()).unwrap();
+    assert_line(&get(&pool), "GET /");
+    let text = runtime().block_on(async { shared.get(URL).send().await?.text().await });
+    assert_line(&text.unwrap(), "GET /");
+    assert_eq!(shared.stats().total.created, 1);
+
+    let report = pool.shutdown(secs(5)).unwrap();
+    assert!(report.complete);
+    assert!(pool.is_closed() && shared.is_closed());
+    let error = pool.get(URL).send().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Shutdown);
+}
+
+#[test]
+fn it_goes_to_other_threads() {
+    fn check<T: Send + Sync + 'static>() {}
+    check::<blocking::Pool>();
+    check::<Arc<blocking::Pool>>();
+    fn send<T: Send + 'static>() {}
+    send::<blocking::Response>();
+    send::<blocking::RequestBuilder>();
+}
