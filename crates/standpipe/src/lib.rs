@@ -8,6 +8,8 @@ mod config;
 mod cookies;
 mod decompress;
 mod host_client;
+#[cfg(feature = "mock")]
+pub mod mock;
 mod pool;
 mod redirect;
 mod request;
@@ -23,6 +25,8 @@ pub use config::{HostConfig, PoolConfig, Setting};
 pub use cookies::{CookieJar, CookieLayer, Cookies, CookiesFuture};
 pub use decompress::{Decompress, DecompressBody, DecompressFuture, DecompressLayer};
 pub use host_client::HostClient;
+#[cfg(feature = "mock")]
+pub use mock::{MockPool, MockResponse};
 pub use pool::{ConcurrencyStats, OriginStats, Pool, PoolFuture, PoolStats, Shutdown};
 pub use redirect::{Redirect, RedirectChain, RedirectFuture, RedirectLayer, final_uri};
 #[cfg(feature = "fs")]
@@ -31,12 +35,12 @@ pub use request::FileBody;
 pub use request::multipart;
 pub use request::{IntoUri, RequestBuilder};
 pub use response::Response;
-#[cfg(feature = "blocking")]
-pub use shared::{init_shared_blocking, shared_blocking};
 pub use shared::{
     SharedShutdown, SharedShutdownReport, SharedState, SharedStats, init_shared, shared,
     shared_stats, shutdown_shared,
 };
+#[cfg(feature = "blocking")]
+pub use shared::{init_shared_blocking, shared_blocking};
 pub use stack::{
     AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, ConnectionEvents, Core,
     DefaultHeaders, DefaultHeadersLayer, Fixed, HostBreaker, HostContext, HostLayer, HostLimit,
