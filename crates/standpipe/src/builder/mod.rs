@@ -21,7 +21,7 @@ use crate::{HostConfig, PoolConfig};
 pub(crate) use assemble::host_table;
 use recorder::SharedRecorder;
 
-/// Builds a [`Pool`].
+/// Builds a [`Pool`](crate::Pool).
 ///
 /// Each setter sets the field of [`PoolConfig`] of the same name;
 /// [`config`](PoolBuilder::config) sets all at once.
@@ -44,7 +44,7 @@ use recorder::SharedRecorder;
 ///
 /// Its parameters are the layers around the whole stack, the stack of each host, and what is at the
 /// bottom; each has a default, and a `PoolBuilder` without parameters is what
-/// [`Pool::builder`] gives.
+/// [`Pool::builder`](crate::Pool::builder) gives.
 #[derive(Clone, Debug)]
 pub struct PoolBuilder<O = Identity, H = HostStack, T = TransportBuilder> {
     settings: Settings,

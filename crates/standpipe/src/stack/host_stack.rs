@@ -15,7 +15,7 @@ use crate::decompress::Decompress;
 /// a place for the user's own layers, the retry, the circuit breaker, the rate limit, and a place
 /// for the user's own layers around each attempt.
 ///
-/// Each place takes a [`HostLayer`]: [`Fixed`] for a layer of tower's, [`PerOrigin`] for a closure
+/// Each place takes a [`HostLayer`]: [`Fixed`](super::Fixed) for a layer of tower's, [`PerOrigin`] for a closure
 /// that makes one, [`NoLayer`] to leave the place empty.
 ///
 /// [`PerOrigin`]: super::PerOrigin
