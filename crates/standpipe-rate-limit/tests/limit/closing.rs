@@ -10,7 +10,7 @@ use standpipe_test::{Gate, Probe};
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
-use crate::{Empty, Record, error, request, ten_a_second};
+use crate::{Empty, Record, error, ready, request, ten_a_second};
 
 #[track_caller]
 fn assert_shut_down<T>(answer: Result<T, standpipe_core::BoxError>) {
@@ -26,9 +26,9 @@ async fn those_in_line_and_those_who_would_join_it_end_at_once() {
     let layer = RateLimitLayer::builder().requests(ten_a_second(1));
     let layer = layer.closing(closing.clone()).build();
     let mut service = layer.layer(record.service());
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     let waiting: Vec<_> = (0..3)
-        .map(|_| tokio::spawn(service.call(request())))
+        .map(|_| tokio::spawn(ready(&mut service).call(request())))
         .collect();
     tokio::task::yield_now().await;
     let begin = Instant::now();
@@ -36,13 +36,13 @@ async fn those_in_line_and_those_who_would_join_it_end_at_once() {
     for call in waiting {
         assert_shut_down(call.await.unwrap());
     }
-    assert_shut_down(service.call(request()).await);
+    assert_shut_down(ready(&mut service).call(request()).await);
     assert_eq!(begin.elapsed(), Duration::ZERO);
     let stats = service.handle().stats();
     assert_eq!((stats.waiting, stats.waited, stats.rejected), (0, 3, 0));
     // Who need not wait passes: the limiter is not what ends a client.
     tokio::time::advance(Duration::from_millis(100)).await;
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     assert_eq!(record.at().len(), 2);
 }
 
@@ -93,11 +93,11 @@ async fn the_store_is_not_waited_for() {
     let layer = RateLimitLayer::builder().requests(ten_a_second(1));
     let layer = layer.store(Silent).closing(closing.clone()).build();
     let mut service = layer.layer(Record::new().service());
-    let asks = tokio::spawn(service.call(request()));
+    let asks = tokio::spawn(ready(&mut service).call(request()));
     tokio::task::yield_now().await;
     closing.close();
     assert_shut_down(asks.await.unwrap());
-    assert_shut_down(service.call(request()).await);
+    assert_shut_down(ready(&mut service).call(request()).await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,15 +105,15 @@ async fn those_who_wait_for_a_permit_end_and_leave_it_to_who_is_there() {
     let closing = Closing::new();
     let layer = ConcurrencyLimitLayer::new(NonZeroUsize::MIN).closing(closing.clone());
     let mut service = layer.layer(Record::new().service());
-    let under_way = service.call(request());
-    let waiting = tokio::spawn(service.call(request()));
+    let under_way = ready(&mut service).call(request());
+    let waiting = tokio::spawn(ready(&mut service).call(request()));
     tokio::task::yield_now().await;
     let handle = service.handle();
     assert_eq!((handle.in_flight(), handle.waiting()), (1, 1));
     closing.close();
     assert_shut_down(waiting.await.unwrap());
-    assert_shut_down(service.call(request()).await);
+    assert_shut_down(ready(&mut service).call(request()).await);
     under_way.await.unwrap();
     assert_eq!((handle.in_flight(), handle.waiting()), (0, 0));
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
 }

@@ -8,12 +8,12 @@ use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, Full};
 use standpipe_core::{BoxError, Deadline, ErrorKind};
 use standpipe_rate_limit::ConcurrencyLimitLayer;
-use standpipe_test::Gate;
+use standpipe_test::{Gate, Probe};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
-use crate::{Record, error, ms, request};
+use crate::{Record, error, ms, ready, request};
 
 fn limit(limit: usize) -> ConcurrencyLimitLayer {
     ConcurrencyLimitLayer::new(NonZeroUsize::new(limit).unwrap())
@@ -45,8 +45,8 @@ async fn a_permit_is_held_to_the_end_of_the_body() {
     let inner = streaming(bodies);
     let mut service = limit(1).layer(inner);
     let handle = service.handle();
-    let mut response = service.call(request()).await.unwrap();
-    let mut waiting = Box::pin(service.call(request()));
+    let mut response = ready(&mut service).call(request()).await.unwrap();
+    let mut waiting = Box::pin(ready(&mut service).call(request()));
     assert!(futures_util::poll!(waiting.as_mut()).is_pending());
     assert_eq!((handle.in_flight(), handle.waiting()), (1, 1));
     let mut writer = writers.recv().await.unwrap();
@@ -88,7 +88,7 @@ async fn a_failed_body_and_a_failed_call_give_their_permits_back() {
     let (bodies, mut writers) = unbounded_channel();
     let inner = streaming(bodies);
     let mut service = limit(1).reject().layer(inner);
-    let mut response = service.call(request()).await.unwrap();
+    let mut response = ready(&mut service).call(request()).await.unwrap();
     drop(writers.recv().await.unwrap());
     let _ = response.body_mut().frame().await;
     assert_eq!(service.handle().in_flight(), 0);
@@ -96,9 +96,9 @@ async fn a_failed_body_and_a_failed_call_give_their_permits_back() {
     let failing =
         tower::service_fn(|_| async { Err::<Response<Streaming>, BoxError>("no".into()) });
     let mut service = limit(1).reject().layer(failing);
-    error(service.call(request()).await);
+    error(ready(&mut service).call(request()).await);
     assert_eq!(
-        error(service.call(request()).await).kind(),
+        error(ready(&mut service).call(request()).await).kind(),
         ErrorKind::Other
     );
 }
@@ -106,18 +106,17 @@ async fn a_failed_body_and_a_failed_call_give_their_permits_back() {
 #[tokio::test(start_paused = true)]
 async fn waiters_are_served_in_order_and_one_that_leaves_passes_its_place_on() {
     let gate = Gate::new();
-    let record = Record::new();
-    let inner = {
-        let (gate, record) = (gate.clone(), record.clone());
-        tower::service_fn(move |_: Request<crate::Empty>| {
-            record.note();
+    let inner = Probe::new({
+        let gate = gate.clone();
+        move |_: Request<crate::Empty>| {
             let gate = gate.clone();
             async move {
                 gate.wait().await;
                 Ok::<_, BoxError>(Response::new(crate::Empty::new()))
             }
-        })
-    };
+        }
+    });
+    let probe = inner.handle();
     let service = limit(1).layer(inner);
     let first = tokio::spawn(service.clone().oneshot(request()));
     tokio::task::yield_now().await;
@@ -130,7 +129,7 @@ async fn waiters_are_served_in_order_and_one_that_leaves_passes_its_place_on() {
     // It was given the permit, and never polled again.
     drop(dropped);
     last.await.unwrap();
-    assert_eq!(record.at().len(), 2);
+    assert_eq!(probe.calls(), 2);
     assert_eq!(service.handle().waiting(), 0);
 }
 
@@ -139,23 +138,23 @@ async fn a_wait_for_a_permit_ends_with_max_wait_and_with_the_deadline() {
     let (bodies, _writers) = unbounded_channel();
     let inner = streaming(bodies);
     let mut service = limit(1).max_wait(ms(300)).layer(inner);
-    let _held = service.call(request()).await.unwrap();
+    let _held = ready(&mut service).call(request()).await.unwrap();
     let begin = Instant::now();
     assert_eq!(
-        error(service.call(request()).await).kind(),
+        error(ready(&mut service).call(request()).await).kind(),
         ErrorKind::RateLimited
     );
     assert_eq!(begin.elapsed(), ms(300));
     let mut late = request();
     Deadline::after(ms(100)).attach(&mut late);
     assert_eq!(
-        error(service.call(late).await).kind(),
+        error(ready(&mut service).call(late).await).kind(),
         ErrorKind::RateLimited
     );
     assert_eq!(begin.elapsed(), ms(400));
     let mut over = request();
     Deadline::after(Duration::ZERO).attach(&mut over);
-    assert!(error(service.call(over).await).is_rate_limited());
+    assert!(error(ready(&mut service).call(over).await).is_rate_limited());
     assert_eq!(begin.elapsed(), ms(400));
 }
 
@@ -165,12 +164,12 @@ async fn readiness_takes_no_permit_and_a_handle_shares_the_limit() {
     let (bodies, _writers) = unbounded_channel();
     let inner = streaming(bodies);
     let service = limit(1).reject().layer(inner.clone());
-    let mut ready = service.clone();
-    ready.ready().await.unwrap();
+    let mut reserved = service.clone();
+    reserved.ready().await.unwrap();
     let _held = service.clone().oneshot(request()).await.unwrap();
     let shared = ConcurrencyLimitLayer::shared(&service.handle()).reject();
     let mut shared = shared.layer(inner);
-    assert!(error(shared.call(request()).await).is_rate_limited());
+    assert!(error(ready(&mut shared).call(request()).await).is_rate_limited());
     assert_eq!(shared.handle().limit(), 1);
 }
 
@@ -179,8 +178,10 @@ async fn a_limit_is_raised_under_those_who_wait_and_lowered_under_those_under_wa
     let mut service = limit(3).layer(Record::new().service());
     let handle = service.handle();
     let to = |limit| NonZeroUsize::new(limit).unwrap();
-    let mut under_way: Vec<_> = (0..3).map(|_| service.call(request())).collect();
-    let mut fourth = Box::pin(service.call(request()));
+    let mut under_way: Vec<_> = (0..3)
+        .map(|_| ready(&mut service).call(request()))
+        .collect();
+    let mut fourth = Box::pin(ready(&mut service).call(request()));
     assert!(futures_util::poll!(fourth.as_mut()).is_pending());
 
     handle.set_limit(to(1));
@@ -194,12 +195,12 @@ async fn a_limit_is_raised_under_those_who_wait_and_lowered_under_those_under_wa
     assert_eq!((handle.limit(), handle.in_flight()), (2, 1));
 
     // Lower and higher again while all are out: what is owed is paid first.
-    under_way.push(service.call(request()));
+    under_way.push(ready(&mut service).call(request()));
     handle.set_limit(to(1));
     handle.set_limit(to(4));
     assert_eq!((handle.in_flight(), handle.waiting()), (2, 0));
-    under_way.extend((0..2).map(|_| service.call(request())));
-    let mut fifth = Box::pin(service.call(request()));
+    under_way.extend((0..2).map(|_| ready(&mut service).call(request())));
+    let mut fifth = Box::pin(ready(&mut service).call(request()));
     assert!(futures_util::poll!(fifth.as_mut()).is_pending());
     drop(under_way);
     fifth.await.unwrap();

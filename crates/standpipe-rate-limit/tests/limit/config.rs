@@ -8,7 +8,7 @@ use standpipe_rate_limit::{HttpCost, Quota, RateLimitConfig, RequestCost, Server
 use tokio::sync::Semaphore;
 use tower::{Layer, Service};
 
-use crate::{Empty, Record, error, ms, n, request, ten_a_second};
+use crate::{Empty, Record, answering, error, ms, n, ready, request, ten_a_second};
 
 #[tokio::test(start_paused = true)]
 async fn a_layer_is_as_its_config_says() {
@@ -19,8 +19,11 @@ async fn a_layer_is_as_its_config_says() {
         ..RateLimitConfig::from(ten_a_second(1))
     };
     let mut service = config.layer().unwrap().layer(record.service());
-    let (first, second) = (service.call(request()), service.call(request()));
-    let full = error(service.call(request()).await);
+    let (first, second) = (
+        ready(&mut service).call(request()),
+        ready(&mut service).call(request()),
+    );
+    let full = error(ready(&mut service).call(request()).await);
     assert!(
         full.to_string().contains("1 requests wait already"),
         "{full}"
@@ -42,15 +45,10 @@ async fn a_max_wait_of_zero_refuses_and_a_word_of_none_is_deaf() {
         server_word: None,
         ..RateLimitConfig::from(ten_a_second(1))
     };
-    let told = tower::service_fn(|_| async {
-        let answer = http::Response::builder()
-            .status(429)
-            .header("retry-after", "9");
-        Ok::<_, standpipe_core::BoxError>(answer.body(Empty::new()).unwrap())
-    });
+    let told = answering(429, &[("retry-after", "9")]);
     let mut service = config.layer().unwrap().layer(told);
-    service.call(request()).await.unwrap();
-    assert!(error(service.call(request()).await).is_rate_limited());
+    ready(&mut service).call(request()).await.unwrap();
+    assert!(error(ready(&mut service).call(request()).await).is_rate_limited());
     assert_eq!(service.handle().stats().paused, None);
 }
 
@@ -65,21 +63,21 @@ async fn a_request_may_say_what_it_costs() {
     let layer = config.layer().unwrap().cost(cost);
     let mut service = layer.layer(Record::new().service());
     let available = |service: &_| standing(service);
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     assert_eq!(available(&service.handle()), [8]);
     let mut dear = request();
     dear.extensions_mut().insert("an extension of another kind");
     dear.extensions_mut().insert(RequestCost(7));
-    service.call(dear).await.unwrap();
+    ready(&mut service).call(dear).await.unwrap();
     assert_eq!(available(&service.handle()), [1]);
     let mut free = request();
     free.extensions_mut().insert(RequestCost(0));
-    let refused = error(service.call(free).await);
+    let refused = error(ready(&mut service).call(free).await);
     assert_eq!(refused.kind(), ErrorKind::InvalidRequest);
 
     let plain = config.layer().unwrap().cost(HttpCost::new());
     let mut plain = plain.layer(Record::new().service());
-    plain.call(request()).await.unwrap();
+    ready(&mut plain).call(request()).await.unwrap();
     assert_eq!(available(&plain.handle()), [9]);
 }
 
@@ -96,10 +94,10 @@ async fn max_concurrent_makes_a_layer_of_its_own() {
     };
     let layer = config.concurrency_layer().unwrap().unwrap();
     let mut service = layer.layer(Record::new().service());
-    let under_way = service.call(request());
-    assert!(error(service.call(request()).await).is_rate_limited());
+    let under_way = ready(&mut service).call(request());
+    assert!(error(ready(&mut service).call(request()).await).is_rate_limited());
     drop(under_way);
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     let none = RateLimitConfig::default().concurrency_layer().unwrap();
     assert!(none.is_none());
 }

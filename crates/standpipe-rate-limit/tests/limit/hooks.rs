@@ -8,7 +8,7 @@ use http::Request;
 use standpipe_rate_limit::RateLimitLayer;
 use tower::{Layer, Service};
 
-use crate::{Empty, Record, error, ms, request, ten_a_second};
+use crate::{Empty, Record, error, ms, ready, request, ten_a_second};
 
 #[tokio::test(start_paused = true)]
 async fn waits_refusals_and_pauses_are_told_and_counted() {
@@ -26,9 +26,9 @@ async fn waits_refusals_and_pauses_are_told_and_counted() {
         .on_pause(move |pause| pauses(Some(pause)))
         .build();
     let mut service = layer.layer(Record::new().service());
-    service.call(request()).await.unwrap();
-    let waiting = service.call(request());
-    error(service.call(request()).await);
+    ready(&mut service).call(request()).await.unwrap();
+    let waiting = ready(&mut service).call(request());
+    error(ready(&mut service).call(request()).await);
     waiting.await.unwrap();
     service.handle().pause(ms(300));
     let stats = service.handle().stats();
@@ -51,16 +51,16 @@ async fn a_hook_that_panics_harms_its_own_request_alone() {
         .on_pause(move |_| panics())
         .build();
     let mut service = layer.layer(record.service());
-    service.call(request()).await.unwrap();
-    let call = AssertUnwindSafe(|| drop(service.call(request())));
+    ready(&mut service).call(request()).await.unwrap();
+    let call = AssertUnwindSafe(|| drop(ready(&mut service).call(request())));
     assert!(catch_unwind(call).is_err(), "on_wait");
     let handle = service.handle();
     assert_eq!(handle.stats().waiting, 0);
     assert!(catch_unwind(AssertUnwindSafe(|| handle.pause(ms(200)))).is_err());
-    let call = AssertUnwindSafe(|| drop(service.call(request())));
+    let call = AssertUnwindSafe(|| drop(ready(&mut service).call(request())));
     assert!(catch_unwind(call).is_err(), "on_reject");
     tokio::time::advance(ms(300)).await;
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     assert_eq!(record.at(), [0, 300].map(ms));
 }
 
@@ -76,7 +76,7 @@ async fn a_cost_function_that_panics_takes_nothing() {
         .cost(ten_a_second(1), cost)
         .reject();
     let mut service = layer.build().layer(Record::new().service());
-    let call = AssertUnwindSafe(|| drop(service.call(request())));
+    let call = AssertUnwindSafe(|| drop(ready(&mut service).call(request())));
     assert!(catch_unwind(call).is_err());
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
 }

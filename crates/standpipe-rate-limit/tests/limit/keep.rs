@@ -4,7 +4,7 @@ use standpipe_core::BoxError;
 use standpipe_rate_limit::{MemoryStore, Quota, RateLimitLayer, Unit};
 use tower::{Layer, Service};
 
-use crate::{Record, error, ms, n, request, ten_a_second};
+use crate::{Record, error, ms, n, ready, request, ten_a_second};
 
 /// The limiter, not its settings, is what a rebuilt stack shares with the old one.
 #[tokio::test(start_paused = true)]
@@ -12,24 +12,24 @@ async fn a_limiter_goes_on_under_other_settings() {
     let record = Record::new();
     let builder = || RateLimitLayer::builder().requests(ten_a_second(2));
     let mut old = builder().build().layer(record.service());
-    old.call(request()).await.unwrap();
-    old.call(request()).await.unwrap();
-    let in_line = old.call(request());
+    ready(&mut old).call(request()).await.unwrap();
+    ready(&mut old).call(request()).await.unwrap();
+    let in_line = ready(&mut old).call(request());
     let rebuilt = builder().keep(&old.handle()).max_wait(ms(150)).build();
     let mut new = rebuilt.layer(record.service());
     // Its place is behind the one in the old stack, and its patience is that of its own layer.
-    let refused = error(new.call(request()).await);
+    let refused = error(ready(&mut new).call(request()).await);
     assert_eq!(refused.retry_after(), Some(ms(200)));
     let stats = new.handle().stats();
     assert_eq!((stats.waiting, stats.waited, stats.rejected), (1, 1, 1));
     in_line.await.unwrap();
-    new.call(request()).await.unwrap();
+    ready(&mut new).call(request()).await.unwrap();
     assert_eq!(record.at(), [0, 0, 100, 200].map(ms));
     assert_eq!(old.handle().stats(), new.handle().stats());
     // How many may wait is the line's, and the newest layer's.
     let nobody = builder().keep(&new.handle()).max_waiting(0).build();
     let mut newest = nobody.layer(record.service());
-    let full = error(newest.call(request()).await);
+    let full = error(ready(&mut newest).call(request()).await);
     assert!(
         full.to_string().contains("0 requests wait already"),
         "{full}"
@@ -41,7 +41,7 @@ async fn quotas_that_stay_keep_their_level_and_new_ones_begin_full() {
     let mut service = layer().layer(Record::new().service());
     let handle = service.handle();
     for _ in 0..3 {
-        service.call(request()).await.unwrap();
+        ready(&mut service).call(request()).await.unwrap();
     }
     assert_eq!(handle.stats().available, [2, 7]);
     let (requests, tokens) = (ten_a_second(5), Quota::per_minute(n(10)));
@@ -54,7 +54,7 @@ async fn quotas_that_stay_keep_their_level_and_new_ones_begin_full() {
     assert!(handle.set_quotas(&[(ten_a_second(10), Unit::Request)]));
     assert_eq!(handle.stats().available, [10]);
     assert!(handle.set_quotas(&[]));
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     assert_eq!(handle.stats().available, [u64::MAX]);
 }
 
@@ -71,7 +71,7 @@ async fn units_that_were_taken_stay_taken_and_make_no_debt() {
     let mut service = layer().layer(Record::new().service());
     let handle = service.handle();
     for _ in 0..4 {
-        service.call(request()).await.unwrap();
+        ready(&mut service).call(request()).await.unwrap();
     }
     assert!(handle.set_quotas(&[(ten_a_second(20), Unit::Request)]));
     assert_eq!(handle.stats().available, [16]);
@@ -87,12 +87,14 @@ async fn quotas_that_change_in_a_pause_leave_it_as_long() {
     let record = Record::new();
     let mut service = RateLimitLayer::new(ten_a_second(2)).layer(record.service());
     let handle = service.handle();
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     handle.pause(ms(1_000));
     let slow = Quota::per_minute(n(60)).burst(n(2));
     assert!(handle.set_quotas(&[(slow, Unit::Request)]));
     assert_eq!(handle.stats().paused, Some(ms(1_000)));
-    let calls: Vec<_> = (0..2).map(|_| service.call(request())).collect();
+    let calls: Vec<_> = (0..2)
+        .map(|_| ready(&mut service).call(request()))
+        .collect();
     futures_util::future::try_join_all(calls).await.unwrap();
     assert_eq!(record.at(), [0, 1_000, 2_000].map(ms));
 }

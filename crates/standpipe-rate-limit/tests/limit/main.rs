@@ -16,16 +16,15 @@ mod store;
 mod wait;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
-
-use standpipe_core::sync::Mutex;
 use std::time::Duration;
 
-use http::{Request, Response};
+use futures_util::FutureExt;
+use http::Request;
 use standpipe_core::{BoxError, Error};
 use standpipe_rate_limit::Quota;
+use standpipe_test::{MockResponse, MockService};
 use tokio::time::Instant;
-use tower::Service;
+use tower::{Service, ServiceExt};
 
 pub(crate) type Empty = http_body_util::Empty<bytes::Bytes>;
 
@@ -53,44 +52,51 @@ pub(crate) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// When each call reached the inner service.
-#[derive(Clone)]
+/// `service`, which is always ready here.
+#[track_caller]
+pub(crate) fn ready<S: Service<Request<Empty>>>(service: &mut S) -> &mut S {
+    let ready = service.ready().now_or_never();
+    ready
+        .expect("the service is not ready")
+        .ok()
+        .expect("the service failed")
+}
+
+/// An inner service that answers at once, and when each request reached it.
 pub(crate) struct Record {
     begin: Instant,
-    at: Arc<Mutex<Vec<Duration>>>,
+    mock: MockService,
 }
 
 impl Record {
     pub(crate) fn new() -> Self {
         Self {
             begin: Instant::now(),
-            at: Arc::default(),
+            mock: answering(200, &[]),
         }
     }
 
-    pub(crate) fn note(&self) {
-        self.at.lock().push(self.begin.elapsed());
-    }
-
     pub(crate) fn at(&self) -> Vec<Duration> {
-        self.at.lock().clone()
+        let requests = self.mock.requests();
+        requests
+            .iter()
+            .map(|request| request.at - self.begin)
+            .collect()
     }
 
-    /// A service that notes each call and answers at once.
-    pub(crate) fn service(
-        &self,
-    ) -> impl Service<
-        Request<Empty>,
-        Response = Response<Empty>,
-        Error = BoxError,
-        Future = std::future::Ready<Result<Response<Empty>, BoxError>>,
-    > + Clone
-    + Send
-    + 'static {
-        let record = self.clone();
-        tower::service_fn(move |_: Request<Empty>| {
-            record.note();
-            std::future::ready(Ok(Response::new(Empty::new())))
-        })
+    pub(crate) fn service(&self) -> MockService {
+        self.mock.clone()
     }
+}
+
+/// Gives each request the same answer.
+pub(crate) fn answering(status: u16, headers: &[(&str, &str)]) -> MockService {
+    let mock = MockService::new();
+    let response = MockResponse {
+        status,
+        headers: headers.into(),
+        ..Default::default()
+    };
+    mock.add_response("*", response);
+    mock
 }

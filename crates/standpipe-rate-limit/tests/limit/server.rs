@@ -1,28 +1,30 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use standpipe_core::{Body, BoxError, ErrorKind};
+use standpipe_core::sync::Mutex;
+use standpipe_core::{Body, ErrorKind};
 use standpipe_rate_limit::{Quota, RateLimitLayer, ServerWord};
 use standpipe_test::Server;
 use standpipe_test::memory::Network;
 use standpipe_transport::Transport;
+use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
-use crate::{Empty, Record, error, ms, n, request, ten_a_second};
+use crate::{Empty, Record, answering, error, ms, n, ready, request, ten_a_second};
 
 /// RL-07: a server that answers 429 with `Retry-After: 1` receives nothing for that second from 32
 /// tasks, and after it no burst above the quota.
 #[tokio::test(start_paused = true)]
 async fn a_429_silences_32_tasks_for_its_time() {
     let network = Network::new();
-    let record = Record::new();
-    let (served, seen) = (Arc::new(AtomicUsize::new(0)), record.clone());
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let seen = received.clone();
     let server = Server::builder()
         .handler(move |_| {
-            seen.note();
-            let refuse = served.fetch_add(1, Ordering::SeqCst) == 9;
+            let mut seen = seen.lock();
+            let refuse = seen.len() == 9;
+            seen.push(Instant::now());
             async move {
                 let mut response = Response::new(Empty::new());
                 if refuse {
@@ -57,7 +59,7 @@ async fn a_429_silences_32_tasks_for_its_time() {
     for task in tasks {
         task.await.unwrap();
     }
-    let at = record.at();
+    let at = received.lock().clone();
     assert_eq!(at.len(), 96);
     let refused = at[9];
     // The bucket was empty, and filled no further in the pause.
@@ -76,24 +78,6 @@ async fn a_429_silences_32_tasks_for_its_time() {
     drop(server);
 }
 
-fn answering(
-    status: u16,
-    headers: &'static [(&'static str, &'static str)],
-) -> impl Service<
-    Request<Empty>,
-    Response = Response<Empty>,
-    Error = BoxError,
-    Future = std::future::Ready<Result<Response<Empty>, BoxError>>,
-> + Clone {
-    tower::service_fn(move |_: Request<Empty>| {
-        let mut response = Response::builder().status(status);
-        for (name, value) in headers {
-            response = response.header(*name, *value);
-        }
-        std::future::ready(Ok(response.body(Empty::new()).unwrap()))
-    })
-}
-
 /// RL-07
 #[tokio::test(start_paused = true)]
 async fn an_absurd_word_stops_nobody_for_longer_than_max_pause() {
@@ -110,8 +94,8 @@ async fn an_absurd_word_stops_nobody_for_longer_than_max_pause() {
             .requests(ten_a_second(10))
             .server_word(word);
         let mut service = layer.reject().build().layer(answering(429, headers));
-        service.call(request()).await.unwrap();
-        let refused = error(service.call(request()).await);
+        ready(&mut service).call(request()).await.unwrap();
+        let refused = error(ready(&mut service).call(request()).await);
         assert_eq!(refused.kind(), ErrorKind::RateLimited);
         assert_eq!(
             refused.retry_after(),
@@ -119,7 +103,7 @@ async fn an_absurd_word_stops_nobody_for_longer_than_max_pause() {
             "{headers:?}"
         );
         tokio::time::advance(Duration::from_secs(5)).await;
-        service.call(request()).await.unwrap();
+        ready(&mut service).call(request()).await.unwrap();
     }
 }
 
@@ -135,16 +119,18 @@ async fn the_pace_is_lowered_before_a_429_comes() {
         .reject()
         .build();
     let mut service = layer.layer(answering(200, headers));
-    let first = service.call(request());
+    let first = ready(&mut service).call(request());
     // Two at once, then the other two in ten seconds, instead of nine more at once.
     first.await.unwrap();
     assert!(service.handle().stats().slowed);
-    let calls: Vec<_> = (0..3).map(|_| service.call(request())).collect();
+    let calls: Vec<_> = (0..3)
+        .map(|_| ready(&mut service).call(request()))
+        .collect();
     let results = futures_util::future::join_all(calls).await;
     let admitted = results.iter().filter(|result| result.is_ok()).count();
     assert_eq!(admitted, 2);
     tokio::time::advance(Duration::from_secs(11)).await;
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,7 +150,7 @@ async fn ample_words_and_unknown_ones_change_nothing() {
         ],
     ] {
         let mut service = RateLimitLayer::new(ten_a_second(10)).layer(answering(200, headers));
-        service.call(request()).await.unwrap();
+        ready(&mut service).call(request()).await.unwrap();
         assert!(!service.handle().stats().slowed, "{headers:?}");
     }
 }
@@ -175,7 +161,7 @@ async fn a_deaf_limiter_hears_nothing() {
         .requests(ten_a_second(10))
         .no_server_word();
     let mut service = layer.build().layer(answering(429, &[("retry-after", "9")]));
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     assert_eq!(service.handle().stats().paused, None);
 }
 
@@ -185,6 +171,6 @@ async fn without_a_quota_the_servers_word_is_the_limit() {
     let record = Record::new();
     let mut service = RateLimitLayer::builder().build().layer(record.service());
     service.handle().pause(ms(700));
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     assert_eq!(record.at(), [700].map(ms));
 }

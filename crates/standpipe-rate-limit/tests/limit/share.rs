@@ -1,11 +1,10 @@
 use std::time::Duration;
 
-use http::Request;
 use standpipe_core::BoxError;
 use standpipe_rate_limit::{Quota, RateLimitLayer};
 use tower::{Layer, Service, ServiceExt};
 
-use crate::{Record, error, ms, n, request, ten_a_second};
+use crate::{Record, error, ms, n, ready, request, ten_a_second};
 
 /// RL-01; governor #16, tower-resilience #394
 #[tokio::test(start_paused = true)]
@@ -98,9 +97,9 @@ async fn each_layer_call_makes_a_limiter_and_a_handle_shares_one() {
     let mut one = layer.layer(record.service());
     let mut other = layer.layer(record.service());
     let mut shared = RateLimitLayer::shared(&one.handle()).layer(record.service());
-    one.call(request()).await.unwrap();
-    other.call(request()).await.unwrap();
-    assert!(error(shared.call(request()).await).is_rate_limited());
+    ready(&mut one).call(request()).await.unwrap();
+    ready(&mut other).call(request()).await.unwrap();
+    assert!(error(ready(&mut shared).call(request()).await).is_rate_limited());
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,7 +110,9 @@ async fn all_of_several_quotas_have_to_admit() {
         .requests(Quota::per_minute(n(3)))
         .build();
     let mut service = layer.layer(record.service());
-    let calls: Vec<_> = (0..5).map(|_| service.call(request())).collect();
+    let calls: Vec<_> = (0..5)
+        .map(|_| ready(&mut service).call(request()))
+        .collect();
     futures_util::future::try_join_all(calls).await.unwrap();
     assert_eq!(record.at(), [0, 0, 100, 20_000, 40_000].map(ms));
 }
@@ -122,8 +123,8 @@ async fn a_quota_is_raised_under_those_who_wait() {
     let record = Record::new();
     let minute = Quota::per_minute(n(1));
     let mut service = RateLimitLayer::new(minute).layer(record.service());
-    service.call(request()).await.unwrap();
-    let waiting = tokio::spawn(service.call(request()));
+    ready(&mut service).call(request()).await.unwrap();
+    let waiting = tokio::spawn(ready(&mut service).call(request()));
     tokio::task::yield_now().await;
     let handle = service.handle();
     // The one unit that was taken is one of two now.
@@ -151,10 +152,7 @@ async fn without_a_quota_everything_passes() {
     let record = Record::new();
     let mut service = RateLimitLayer::builder().build().layer(record.service());
     for _ in 0..10_000 {
-        service
-            .call(Request::new(crate::Empty::new()))
-            .await
-            .unwrap();
+        ready(&mut service).call(request()).await.unwrap();
     }
     assert!(!service.handle().set_quota(0, ten_a_second(1)));
 }

@@ -9,7 +9,7 @@ use standpipe_rate_limit::{
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-use crate::{Record, error, ms, n, request, ten_a_second};
+use crate::{Record, error, ms, n, ready, request, ten_a_second};
 
 #[tokio::test(start_paused = true)]
 async fn a_store_gives_places_in_the_order_of_the_calls() {
@@ -18,7 +18,9 @@ async fn a_store_gives_places_in_the_order_of_the_calls() {
         .requests(ten_a_second(2))
         .store(MemoryStore::new());
     let mut service = layer.build().layer(record.service());
-    let calls: Vec<_> = (0..40).map(|_| service.call(request())).collect();
+    let calls: Vec<_> = (0..40)
+        .map(|_| ready(&mut service).call(request()))
+        .collect();
     futures_util::future::try_join_all(calls).await.unwrap();
     let expected: Vec<_> = (0..40u64).map(|i| ms(i.saturating_sub(1) * 100)).collect();
     assert_eq!(record.at(), expected);
@@ -32,11 +34,11 @@ async fn a_place_that_was_given_up_goes_to_the_next() {
         .requests(ten_a_second(1))
         .store(MemoryStore::new());
     let mut service = layer.build().layer(record.service());
-    service.call(request()).await.unwrap();
-    let mut gone = Box::pin(service.call(request()));
+    ready(&mut service).call(request()).await.unwrap();
+    let mut gone = Box::pin(ready(&mut service).call(request()));
     assert!(futures_util::poll!(gone.as_mut()).is_pending());
     drop(gone);
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     assert_eq!(record.at(), [0, 100].map(ms));
 }
 
@@ -48,17 +50,17 @@ async fn a_store_refuses_at_once_what_would_come_too_late() {
         .requests(ten_a_second(1))
         .store(MemoryStore::new());
     let mut service = layer.build().layer(record.service());
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     let mut late = request();
     Deadline::after(ms(50)).attach(&mut late);
     let begin = Instant::now();
-    let refused = error(service.call(late).await);
+    let refused = error(ready(&mut service).call(late).await);
     assert_eq!(begin.elapsed(), Duration::ZERO);
     assert_eq!(refused.retry_after(), Some(ms(100)));
     // And so is one behind more than hold places: eight do.
     let _line: Vec<_> = (0..20)
         .map(|_| {
-            let call = service.call(request());
+            let call = ready(&mut service).call(request());
             tokio::spawn(call)
         })
         .collect();
@@ -66,12 +68,12 @@ async fn a_store_refuses_at_once_what_would_come_too_late() {
     assert_eq!(service.handle().stats().waiting, 12);
     let mut late = request();
     Deadline::after(ms(1_900)).attach(&mut late);
-    let refused = error(service.call(late).await);
+    let refused = error(ready(&mut service).call(late).await);
     assert_eq!(begin.elapsed(), Duration::ZERO);
     assert_eq!(refused.kind(), ErrorKind::RateLimited);
     let mut never = request();
     Deadline::after(ms(2_150)).attach(&mut never);
-    service.call(never).await.unwrap();
+    ready(&mut service).call(never).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,11 +85,11 @@ async fn a_pause_holds_those_whose_place_is_in_a_store() {
     let mut service = layer.build().layer(record.service());
     let handle = service.handle();
     let calls: Vec<_> = (0..5)
-        .map(|_| tokio::spawn(service.call(request())))
+        .map(|_| tokio::spawn(ready(&mut service).call(request())))
         .collect();
     tokio::time::sleep(ms(150)).await;
     handle.pause(ms(1_000));
-    let later = tokio::spawn(service.call(request()));
+    let later = tokio::spawn(ready(&mut service).call(request()));
     for call in calls {
         call.await.unwrap().unwrap();
     }
@@ -121,7 +123,12 @@ async fn two_limiters_share_one_store() {
     };
     let (mut one, mut other) = (build(), build());
     let calls: Vec<_> = (0..3)
-        .flat_map(|_| [one.call(request()), other.call(request())])
+        .flat_map(|_| {
+            [
+                ready(&mut one).call(request()),
+                ready(&mut other).call(request()),
+            ]
+        })
         .collect();
     futures_util::future::try_join_all(calls).await.unwrap();
     assert_eq!(record.at(), [0, 100, 200, 300, 400, 500].map(ms));
@@ -156,15 +163,15 @@ async fn what_was_settled_goes_with_the_next_request_until_the_store_has_it() {
         .cost(tokens, |_: &http::Request<crate::Empty>| 10)
         .store(script);
     let mut service = layer.build().layer(Record::new().service());
-    let response = service.call(request()).await.unwrap();
+    let response = ready(&mut service).call(request()).await.unwrap();
     response.extensions().get::<Settle>().unwrap().settle(25);
-    let refused = error(service.call(request()).await);
+    let refused = error(ready(&mut service).call(request()).await);
     assert_eq!(
         (refused.kind(), refused.retry_after()),
         (ErrorKind::RateLimited, None)
     );
-    service.call(request()).await.unwrap();
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     let asked = script.asked.lock();
     let corrections: Vec<_> = asked.iter().map(|ask| ask.charges[1].correction).collect();
     assert_eq!(corrections, [0, 15, 15, 0]);
@@ -202,11 +209,11 @@ async fn a_debt_whose_request_went_away_comes_again_and_a_refund_does_not() {
         let cost = |_: &http::Request<crate::Empty>| 10;
         let layer = RateLimitLayer::builder().cost(minute, cost).store(silent);
         let mut service = layer.build().layer(Record::new().service());
-        let response = service.call(request()).await.unwrap();
+        let response = ready(&mut service).call(request()).await.unwrap();
         let settle: &Settle = response.extensions().get().unwrap();
         settle.settle(actual);
         for _ in 0..2 {
-            let mut asking = Box::pin(service.call(request()));
+            let mut asking = Box::pin(ready(&mut service).call(request()));
             assert!(futures_util::poll!(asking.as_mut()).is_pending());
         }
         assert_eq!(*silent.0.lock(), expected);

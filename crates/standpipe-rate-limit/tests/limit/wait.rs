@@ -3,17 +3,20 @@ use std::time::Duration;
 use http::Response;
 use standpipe_core::{BoxError, Deadline, ErrorKind, Phase, RequestSent};
 use standpipe_rate_limit::{Quota, RateLimitLayer};
-use standpipe_test::{Gate, Probe};
+use standpipe_test::mock::MockAnswer;
+use standpipe_test::{MockService, Probe};
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
-use crate::{Empty, Record, error, ms, n, request, ten_a_second};
+use crate::{Empty, Record, error, ms, n, ready, request, ten_a_second};
 
 #[tokio::test(start_paused = true)]
 async fn requests_go_out_at_the_quotas_pace_in_the_order_of_their_calls() {
     let record = Record::new();
     let mut service = RateLimitLayer::new(ten_a_second(2)).layer(record.service());
-    let calls: Vec<_> = (0..5).map(|_| service.call(request())).collect();
+    let calls: Vec<_> = (0..5)
+        .map(|_| ready(&mut service).call(request()))
+        .collect();
     futures_util::future::try_join_all(calls).await.unwrap();
     assert_eq!(record.at(), [0, 0, 100, 200, 300].map(ms));
 }
@@ -45,16 +48,19 @@ async fn a_wait_is_no_longer_than_max_wait_and_rejecting_waits_never() {
     let record = Record::new();
     let builder = || RateLimitLayer::builder().requests(ten_a_second(1));
     let mut patient = builder().max_wait(ms(150)).build().layer(record.service());
-    let (_one, _two) = (patient.call(request()), patient.call(request()));
-    let refused = error(patient.call(request()).await);
+    let (_one, _two) = (
+        ready(&mut patient).call(request()),
+        ready(&mut patient).call(request()),
+    );
+    let refused = error(ready(&mut patient).call(request()).await);
     assert_eq!(refused.retry_after(), Some(ms(200)));
 
     let mut strict = builder().reject().build().layer(record.service());
-    strict.call(request()).await.unwrap();
-    let refused = error(strict.call(request()).await);
+    ready(&mut strict).call(request()).await.unwrap();
+    let refused = error(ready(&mut strict).call(request()).await);
     assert_eq!(refused.retry_after(), Some(ms(100)));
     tokio::time::advance(ms(100)).await;
-    strict.call(request()).await.unwrap();
+    ready(&mut strict).call(request()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,10 +68,10 @@ async fn one_in_line_ends_with_its_deadline_when_the_line_becomes_slower() {
     let record = Record::new();
     let mut service = RateLimitLayer::new(ten_a_second(1)).layer(record.service());
     let handle = service.handle();
-    service.call(request()).await.unwrap();
+    ready(&mut service).call(request()).await.unwrap();
     let mut short = request();
     Deadline::after(ms(150)).attach(&mut short);
-    let waiting = tokio::spawn(service.call(short));
+    let waiting = tokio::spawn(ready(&mut service).call(short));
     tokio::task::yield_now().await;
     assert!(handle.set_quota(0, Quota::per_minute(n(1))));
     handle.pause(ms(400));
@@ -79,10 +85,10 @@ async fn one_in_line_ends_with_its_deadline_when_the_line_becomes_slower() {
 async fn a_dropped_call_gives_its_turn_to_the_next() {
     let record = Record::new();
     let mut service = RateLimitLayer::new(ten_a_second(1)).layer(record.service());
-    service.call(request()).await.unwrap();
-    let unpolled = service.call(request());
-    let mut polled = Box::pin(service.call(request()));
-    let last = tokio::spawn(service.call(request()));
+    ready(&mut service).call(request()).await.unwrap();
+    let unpolled = ready(&mut service).call(request());
+    let mut polled = Box::pin(ready(&mut service).call(request()));
+    let last = tokio::spawn(ready(&mut service).call(request()));
     assert!(futures_util::poll!(polled.as_mut()).is_pending());
     tokio::task::yield_now().await;
     assert_eq!(service.handle().stats().waiting, 3);
@@ -97,9 +103,9 @@ async fn a_dropped_call_gives_its_turn_to_the_next() {
 async fn a_call_dropped_with_its_turn_in_hand_passes_it_on() {
     let record = Record::new();
     let mut service = RateLimitLayer::new(ten_a_second(1)).layer(record.service());
-    service.call(request()).await.unwrap();
-    let mut first = Box::pin(service.call(request()));
-    let mut second = Box::pin(service.call(request()));
+    ready(&mut service).call(request()).await.unwrap();
+    let mut first = Box::pin(ready(&mut service).call(request()));
+    let mut second = Box::pin(ready(&mut service).call(request()));
     assert!(futures_util::poll!(first.as_mut()).is_pending());
     assert!(futures_util::poll!(second.as_mut()).is_pending());
     tokio::time::advance(ms(100)).await;
@@ -115,7 +121,7 @@ async fn a_ready_clone_that_is_never_called_holds_nothing() {
     let record = Record::new();
     let service = RateLimitLayer::new(ten_a_second(1)).layer(record.service());
     let mut idle = service.clone();
-    idle.ready().await.unwrap();
+    ready(&mut idle);
     service.oneshot(request()).await.unwrap();
     assert_eq!(record.at(), [0].map(ms));
 }
@@ -130,7 +136,7 @@ async fn a_call_that_waits_holds_nothing_of_the_inner_service() {
     let mut called = Vec::new();
     for _ in 0..3 {
         // As tower has it: the ready one is called, and a clone stays.
-        service.ready().await.unwrap();
+        ready(&mut service);
         let clone = service.clone();
         let mut ready = std::mem::replace(&mut service, clone);
         called.push(Box::pin(ready.call(request())));
@@ -165,15 +171,14 @@ async fn the_inner_service_is_called_only_once_it_is_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn an_inner_error_passes_and_what_was_taken_stays_taken() {
-    let gate = Gate::new();
-    gate.open();
-    let service = tower::service_fn(|_| async { Err::<Response<Empty>, BoxError>("boom".into()) });
+    let failing = MockService::new();
+    failing.add_response("*", MockAnswer::from_fn(|| Err("boom".into())));
     let layer = RateLimitLayer::builder().requests(ten_a_second(1)).reject();
-    let mut service = layer.build().layer(service);
-    let failed = error(service.call(request()).await);
+    let mut service = layer.build().layer(failing.clone());
+    let failed = error(ready(&mut service).call(request()).await);
     assert_eq!(failed.kind(), ErrorKind::Other);
     assert_eq!(
-        error(service.call(request()).await).kind(),
+        error(ready(&mut service).call(request()).await).kind(),
         ErrorKind::RateLimited
     );
 }
@@ -186,13 +191,13 @@ async fn absurd_durations_do_not_panic() {
         .requests(slow)
         .max_wait(Duration::MAX);
     let mut service = layer.build().layer(record.service());
-    service.call(request()).await.unwrap();
-    let mut waiting = Box::pin(service.call(request()));
+    ready(&mut service).call(request()).await.unwrap();
+    let mut waiting = Box::pin(ready(&mut service).call(request()));
     assert!(futures_util::poll!(waiting.as_mut()).is_pending());
     service.handle().pause(Duration::MAX);
     assert!(futures_util::poll!(waiting.as_mut()).is_pending());
     let mut late = request();
     Deadline::after(Duration::MAX).attach(&mut late);
-    let late = error(service.call(late).await);
+    let late = error(ready(&mut service).call(late).await);
     assert!(late.retry_after().unwrap() > Duration::from_secs(1 << 29));
 }

@@ -2,10 +2,11 @@ use std::time::Duration;
 
 use http::Request;
 use redis::Commands;
-use standpipe_core::BoxError;
+use standpipe_core::Body;
 use standpipe_rate_limit::{Quota, RateLimitLayer, Settle, Store, Verdict};
 use standpipe_test::external::Redis;
-use tower::{Layer, Service};
+use standpipe_test::{MockResponse, MockService};
+use tower::{Layer, ServiceExt};
 
 use crate::{admits, ask, client, hourly, n, store};
 
@@ -144,23 +145,24 @@ async fn nothing_that_is_sent_depends_on_the_clients_clock() {
 #[ignore = "needs redis-server"]
 async fn what_was_settled_reaches_the_fleet() {
     let redis = Redis::start().await.unwrap();
-    let service =
-        tower::service_fn(|_: Request<()>| async { Ok::<_, BoxError>(http::Response::new(())) });
+    let mock = MockService::new();
+    mock.add_response("*", MockResponse::new(200));
+    let request = || Request::new(Body::empty());
     let layer = |cost: u32| {
         RateLimitLayer::builder()
-            .cost(hourly(100), move |_: &Request<()>| cost)
+            .cost(hourly(100), move |_: &Request<Body>| cost)
             .store(store(&redis, "tokens"))
             .reject()
             .build()
     };
-    let mut one = layer(10).layer(service);
-    let response = one.call(Request::new(())).await.unwrap();
+    let one = layer(10).layer(mock.clone());
+    let response = one.clone().oneshot(request()).await.unwrap();
     response.extensions().get::<Settle>().unwrap().settle(70);
-    one.call(Request::new(())).await.unwrap();
+    one.oneshot(request()).await.unwrap();
     // Eighty are gone.
-    let mut other = layer(21).layer(service);
-    let refused = other.call(Request::new(())).await.unwrap_err();
+    let other = layer(21).layer(mock.clone());
+    let refused = other.oneshot(request()).await.unwrap_err();
     assert!(standpipe_core::Error::from_boxed(refused).is_rate_limited());
-    let mut other = layer(20).layer(service);
-    other.call(Request::new(())).await.unwrap();
+    let other = layer(20).layer(mock.clone());
+    other.oneshot(request()).await.unwrap();
 }
