@@ -2,18 +2,57 @@
 //!
 //! Four ways, from the one that needs least of the network to the one that needs most. None listens on
 //! a port that another test could take, none sleeps, and each of the examples here is a test that runs.
+//! `examples/weather` of the repository is an application with a file of tests for each.
 //!
-//! 1. [Mock the API](#mock-the-api): what does my code do with this answer, and what does it send?
+//! 1. [Mock the pool](#mock-the-pool): what does my code do with this answer, and what does it send?
 //! 2. [Swap one layer](#swap-one-layer): what does my stack do when one part of it behaves otherwise?
 //! 3. [Break the server](#break-the-server): what does my client do when the connection misbehaves?
 //! 4. [Control the time](#control-the-time): what happens after ten seconds, at once?
 //!
-//! # Mock the API
+//! # Mock the pool
 //!
-//! A [`MockService`](crate::MockService) is a service: it stands where the client stood. Code that takes any
-//! service, or a client that is one, is given a clone of it. What it must be asked is set up with
+//! Code that takes a `standpipe::Pool` is given the one of a `MockPool` (feature `mock` of standpipe). It is a
+//! pool as any other, and needs no type parameter. What it must be asked is set up with
 //! [`expect`](crate::MockService::expect), and checked when the mock goes; what it may be asked with
 //! [`add_response`](crate::MockService::add_response).
+//!
+//! ```
+//! use standpipe::mock::{MockPool, MockResponse};
+//! use standpipe::{Error, ErrorKind, Pool};
+//!
+//! /// The code under test: how many pumps there are, none where the shop is closed.
+//! async fn stock(pool: &Pool) -> Result<u32, Error> {
+//!     let response = pool.get("https://shop.example.com/pumps").send().await?;
+//!     if response.status() == 503 {
+//!         return Ok(0);
+//!     }
+//!     let text = response.error_for_status()?.text().await?;
+//!     text.parse().map_err(|error| Error::new(ErrorKind::Decode).with_source(error))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+//! // #[tokio::test]
+//! let mock = MockPool::new();
+//! mock.expect("shop.example.com").path("/pumps").times(3).answer_in_turn([
+//!     MockResponse { body: "12".into(), ..Default::default() }.into(),
+//!     MockResponse::new(503).into(),
+//!     ErrorKind::Connect.into(),
+//! ]);
+//! let pool = mock.pool();
+//! assert_eq!(stock(&pool).await.unwrap(), 12);
+//! assert_eq!(stock(&pool).await.unwrap(), 0);
+//! assert_eq!(stock(&pool).await.unwrap_err().kind(), ErrorKind::Connect);
+//!
+//! // With the application's own settings in force: its retries, its limits, its layers.
+//! let mock = MockPool::with(Pool::builder().max_retries(1)).unwrap();
+//! mock.add_response("shop.example.com", MockResponse::new(503));
+//! mock.add_response("shop.example.com", MockResponse { body: "12".into(), ..Default::default() });
+//! assert_eq!(stock(&mock.pool()).await.unwrap(), 12);
+//! # }
+//! ```
+//!
+//! Under it is a [`MockService`](crate::MockService), a service that stands where a client stood: code that
+//! takes any service, or a client of another make, is given a clone of it.
 //!
 //! ```
 //! use http::{Method, Request, Response};
@@ -65,8 +104,6 @@
 //! the mock has no answer to POST https://shop.example.com/order with a body of 4 bytes; nearest is
 //! shop.example.com, method POST, path /orders (set up at tests/orders.rs:27:10), but the path is /order
 //! ```
-//
-// PLACE FOR: the pool that is a mock, for code that takes one and no generics.
 //!
 //! # Swap one layer
 //!
@@ -115,9 +152,41 @@
 //!
 //! # Break the server
 //!
-//! On a [`Network`](crate::memory::Network) in memory the test is the server, and as wrong as it likes:
-//! here it promises ten bytes, sends three and hangs up. A client takes the network's connector in place
-//! of its own; this one is raw hyper.
+//! A `FaultServer` (feature `server`) answers as it should, but where its script has a fault: by the number of
+//! the connection, or of the request. On a [`Network`](crate::memory::Network) in memory there is no port, and
+//! the time may be paused. A client takes the network's connector in place of its own.
+//!
+//! ```
+//! # #[cfg(not(feature = "server"))]
+//! # fn main() {}
+//! # #[cfg(feature = "server")]
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! use standpipe::{ErrorKind, Pool};
+//! use standpipe_test::faults::{At, ConnectionFault, Fault, FaultServer, Reply};
+//! use standpipe_test::memory::Network;
+//!
+//! // #[tokio::test(start_paused = true)]
+//! let network = Network::new();
+//! let server = FaultServer::builder()
+//!     .reply(Reply::new(200).body("hello"))
+//!     .connection(0, ConnectionFault::Refuse)
+//!     .request(1, Fault::Close(At::Body(3)))
+//!     .start_on(network.listen("api.example.com:80"));
+//! let pool = Pool::builder().connector(network.connector()).build().unwrap();
+//! let get = async || pool.get("http://api.example.com/").send().await?.text().await;
+//!
+//! // The connection that is refused costs a retry.
+//! assert_eq!(get().await.unwrap(), "hello");
+//! // A body that breaks off is no body.
+//! assert_eq!(get().await.unwrap_err().kind(), ErrorKind::ConnectionClosed);
+//! assert_eq!(server.stats().requests, 2);
+//! # }
+//! ```
+//!
+//! All that it can do wrong stands on the page of its module, `faults`. For what it cannot, the test is the
+//! server, as wrong as it likes: here it promises ten bytes, sends three and hangs up. The client is raw
+//! hyper.
 //!
 //! ```
 //! use http_body_util::{BodyExt, Empty};
@@ -148,8 +217,6 @@
 //! assert!(body?.is_err(), "a body that is too short is no body");
 //! # Ok(()) }
 //! ```
-//
-// PLACE FOR: the server that breaks as it is told.
 //!
 //! # Control the time
 //!

@@ -8,6 +8,8 @@ mod config;
 mod cookies;
 mod decompress;
 mod host_client;
+#[cfg(feature = "mock")]
+pub mod mock;
 mod pool;
 pub mod providers;
 mod redirect;
@@ -26,6 +28,8 @@ pub use config::{HostConfig, PoolConfig, Setting};
 pub use cookies::{CookieJar, CookieLayer, Cookies, CookiesFuture};
 pub use decompress::{Decompress, DecompressBody, DecompressFuture, DecompressLayer};
 pub use host_client::HostClient;
+#[cfg(feature = "mock")]
+pub use mock::{MockPool, MockResponse};
 pub use pool::{ConcurrencyStats, OriginStats, Pool, PoolFuture, PoolStats, Shutdown};
 pub use redirect::{Redirect, RedirectChain, RedirectFuture, RedirectLayer, final_uri};
 #[cfg(feature = "fs")]

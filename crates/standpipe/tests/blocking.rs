@@ -1,5 +1,5 @@
 //! The pool for code that is not async.
-#![cfg(feature = "blocking")]
+#![cfg(all(feature = "blocking", feature = "form", feature = "json"))]
 
 mod support;
 
@@ -212,8 +212,11 @@ fn within_what_tokio_polls_each_call_is_refused_with_what_to_do() {
     let serving = Serving::new();
     let pool = serving.pool();
     let response = pool.get(URL).send().unwrap();
+    let lines = pool.get(at("/lines")).send().unwrap().lines();
     let runtime = runtime();
     runtime.block_on(async {
+        let told: Vec<_> = lines.take(9).map(|line| line.unwrap_err().kind()).collect();
+        assert_eq!(told, [ErrorKind::Runtime]);
         let made = serving.pool();
         for error in [
             made.get(URL).send().unwrap_err(),
@@ -304,7 +307,13 @@ fn a_response_outlives_the_pool_and_with_it_the_connections_end() {
 #[test]
 fn it_shares_a_pool_with_async_code_and_shuts_it_down() {
     let serving = Serving::new();
-    let shared = serving.builder().build().unwrap();
+    // Of one connection, which the async request has to wait for.
+    let shared = serving
+        .builder()
+        .max_connections_per_host(1)
+        .max_idle_per_host(1)
+        .build()
+        .unwrap();
     let pool = blocking::Pool::over(shared.clone()).unwrap();
     assert_line(&get(&pool), "GET /");
     let text = runtime().block_on(async { shared.get(URL).send().await?.text().await });

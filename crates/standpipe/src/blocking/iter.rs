@@ -10,16 +10,23 @@ use super::runtime::Runtime;
 ///
 /// # Errors
 ///
-/// Those of the stream, and in an async context [`Runtime`](crate::ErrorKind::Runtime).
+/// Those of the stream, and in an async context [`Runtime`](crate::ErrorKind::Runtime); nothing comes
+/// after that one.
 #[derive(Debug)]
 pub struct Iter<S> {
     stream: S,
     runtime: Arc<Runtime>,
+    /// It was told that it must not wait here: who passes over errors would do so for ever.
+    refused: bool,
 }
 
 impl<S> Iter<S> {
     pub(super) fn new(stream: S, runtime: Arc<Runtime>) -> Self {
-        Self { stream, runtime }
+        Self {
+            stream,
+            runtime,
+            refused: false,
+        }
     }
 
     /// The stream, to look at what it has seen so far.
@@ -42,6 +49,7 @@ impl<S> Iter<S> {
         Self {
             stream: set_up(self.stream),
             runtime: self.runtime,
+            refused: self.refused,
         }
     }
 }
@@ -53,11 +61,17 @@ where
     type Item = Result<T, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if self.refused {
+            return None;
+        }
         let stream = &mut self.stream;
         let next = std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx));
         match self.runtime.wait(next) {
             Ok(item) => item,
-            Err(refused) => Some(Err(refused)),
+            Err(refused) => {
+                self.refused = true;
+                Some(Err(refused))
+            }
         }
     }
 }

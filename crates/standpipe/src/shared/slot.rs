@@ -218,6 +218,17 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_being_made_while_the_slot_is_closed_stays_in_it() {
+        let (slot, maker) = (Slot::new(), Maker::default());
+        let made = slot.get_or_make(|| {
+            assert!(slot.close().is_none());
+            maker.make()
+        });
+        assert!(slot.is_open());
+        assert_eq!(slot.close().unwrap().number, made.unwrap().number);
+    }
+
+    #[test]
     fn what_comes_late_is_not_put_in_the_place_of_one_that_is_open() {
         let (slot, maker) = (Slot::new(), Maker::default());
         assert!(slot.put(maker.make().unwrap()));
