@@ -185,9 +185,13 @@ async fn two_handlers_a_task_and_a_thread_share_a_pool_and_its_shutdown_loses_no
     let base = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
     let (stops, has_stopped) = (Arc::clone(&stop), Arc::clone(&stopped));
+    // A request that the service is busy with for as long as the test wishes.
+    let hold = Gate::new();
+    let held = hold.clone();
     let service = Router::new()
         .route("/one", get(one))
         .route("/two", get(two))
+        .route("/hold", get(async move || held.wait().await))
         .with_state(app);
     let shared = pool.clone();
     let serving = tokio::spawn(async move {
@@ -216,15 +220,26 @@ async fn two_handlers_a_task_and_a_thread_share_a_pool_and_its_shutdown_loses_no
     backend.gate.arrived(CONNECTIONS).await;
     // Three for two users, one of the task and one of the thread; the service has them all, then.
     until_waiting(&pool, 3 * EACH + 2 - CONNECTIONS).await;
+    let last = tokio::spawn(users.pool.get(format!("{base}/hold")).send());
+    hold.arrived(1).await;
     stop.notify_one();
-    assert!(!stopped.load(Ordering::SeqCst));
     backend.gate.open();
     of_users += users.all_answered().await;
-    users.pool.close_idle();
 
-    let report = serving.await.unwrap();
+    // The service comes to its end while a request of the task and one of the thread are under way.
+    backend.gate.close();
+    backend.gate.arrived(2).await;
+    assert!(!stopped.load(Ordering::SeqCst));
+    hold.open();
+    assert!(last.await.unwrap().unwrap().status().is_success());
+    while !pool.is_closed() {
+        tokio::task::yield_now().await;
+    }
     assert!(stopped.load(Ordering::SeqCst));
-    assert!(report.complete && report.cut == 0, "{report:?}");
+    backend.gate.open();
+    let report = serving.await.unwrap();
+    assert!(report.complete, "{report:?}");
+    assert_eq!((report.finished, report.cut), (2, 0));
     let of_task = task.await.unwrap();
     let (of_thread, _pool) = tokio::task::spawn_blocking(|| thread.join().unwrap())
         .await
