@@ -267,6 +267,7 @@ async fn a_drained_server_closes_what_idles_and_answers_what_is_under_way() {
     gate.arrived(1).await;
     server.drain();
     server.until(|stats| stats.open == 1).await;
+    // It may be ready still: the client's own task may not have seen the end yet.
     idle.send_request(get("/")).await.unwrap_err();
     gate.open();
     let answer = answer.await.unwrap().unwrap();
