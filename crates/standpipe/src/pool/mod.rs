@@ -203,7 +203,7 @@ impl Pool {
         PoolFuture::new(self.call_erased(Body::for_request(request)))
     }
 
-    /// The settings in force. A policy given to [`PoolBuilder::retry`] goes before those of the
+    /// The settings in force. A policy given to [`PoolBuilder::retry_policy`] goes before those of the
     /// retries here.
     pub fn config(&self) -> &PoolConfig {
         &self.inner.parts.config
