@@ -25,9 +25,9 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        // Made when the inner call has to wait, so that one answered at once pays for no timer.
-        #[pin]
-        timer: Option<Sleep>,
+        // Made when the inner call has to wait, so that one answered at once pays for no timer; boxed,
+        // since a stack moves this future about, and most leave the time to what is below.
+        timer: Option<Pin<Box<Sleep>>>,
         plan: Plan,
     }
 }
@@ -50,10 +50,10 @@ where
     type Output = Result<Response<TimeoutBody<R>>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.project();
         if let Poll::Ready(result) = this.inner.poll(cx) {
             // Whoever keeps a finished future around keeps no timer with it.
-            this.timer.set(None);
+            *this.timer = None;
             let plan = this.plan.body;
             return Poll::Ready(match result {
                 Ok(response) => Ok(response.map(|body| TimeoutBody::new(body, plan))),
@@ -66,14 +66,12 @@ where
         let Some(limit) = this.plan.head else {
             return Poll::Pending;
         };
-        if this.timer.is_none() {
-            this.timer.set(Some(sleep_until(limit.at)));
-        }
-        if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-            // An inner call that uses up the task's budget on each poll must not stop the clock.
-            ready!(Pin::new(&mut unconstrained(timer)).poll(cx));
-        }
-        this.timer.set(None);
+        let timer = this
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(limit.at)));
+        // An inner call that uses up the task's budget on each poll must not stop the clock.
+        ready!(Pin::new(&mut unconstrained(timer.as_mut())).poll(cx));
+        *this.timer = None;
         Poll::Ready(Err(before_head(limit.clock).into()))
     }
 }
