@@ -100,6 +100,7 @@ impl<S, R> Queued<S, R> {
 }
 
 impl<S: Service<R>, R> ConcurrencyResponseFuture<S, R> {
+    #[inline]
     pub(super) fn called(future: S::Future, permit: Option<Permit>) -> Self {
         Self {
             state: State::Called { future },

@@ -84,10 +84,12 @@ where
     type Error = BoxError;
     type Future = ConcurrencyResponseFuture<S, Request<B>>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let Shared { permits, waits } = &*self.shared;
         if waits.never {
@@ -96,6 +98,19 @@ where
         if let Some(permit) = permits.try_take() {
             return ConcurrencyResponseFuture::called(self.inner.call(request), Some(permit));
         }
+        self.call_later(request)
+    }
+}
+
+impl<S> ConcurrencyLimit<S> {
+    /// Apart from the call, which hands a request on without a copy where it is not lent out.
+    #[cold]
+    fn call_later<B>(&self, request: Request<B>) -> ConcurrencyResponseFuture<S, Request<B>>
+    where
+        S: Service<Request<B>> + Clone,
+        B: 'static,
+    {
+        let Shared { permits, waits } = &*self.shared;
         if waits.closing.as_ref().is_some_and(Closing::is_closed) {
             return ConcurrencyResponseFuture::refused(error::closed());
         }

@@ -63,18 +63,26 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let mut limits = None;
-        if let Some(accept) = &self.accept
-            && leaves_it_to_us(&request)
-        {
-            request
-                .headers_mut()
-                .insert(ACCEPT_ENCODING, accept.clone());
-            limits = Some(self.limits);
-        }
-        DecompressFuture::new(self.inner.call(request), limits)
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // A request that is not lent out is handed on without a copy.
+        let Some(accept) = &self.accept else {
+            return DecompressFuture::new(self.inner.call(request), None);
+        };
+        let (request, ours) = asking(request, accept);
+        DecompressFuture::new(self.inner.call(request), ours.then_some(self.limits))
     }
+}
+
+/// The request with `accept`, and whether it left the encoding to us.
+#[inline]
+fn asking<B>(mut request: Request<B>, accept: &HeaderValue) -> (Request<B>, bool) {
+    let ours = leaves_it_to_us(&request);
+    if ours {
+        request
+            .headers_mut()
+            .insert(ACCEPT_ENCODING, accept.clone());
+    }
+    (request, ours)
 }
 
 #[inline]

@@ -77,10 +77,16 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut request: Request<B>) -> S::Future {
+    fn call(&mut self, request: Request<B>) -> S::Future {
+        // A request that is not lent out is handed on without a copy.
         if let Some(defaults) = &self.parts.headers {
-            fill_in(defaults, request.headers_mut());
+            return self.inner.call(filled_in(defaults, request));
         }
         self.inner.call(request)
     }
+}
+
+fn filled_in<B>(defaults: &HeaderMap, mut request: Request<B>) -> Request<B> {
+    fill_in(defaults, request.headers_mut());
+    request
 }

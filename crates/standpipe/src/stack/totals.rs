@@ -28,15 +28,16 @@ impl<S> HostTotals<S> {
     }
 
     #[cold]
-    fn set<B>(&self, request: &mut Request<B>) {
+    fn set<B>(&self, mut request: Request<B>) -> Request<B> {
         if request.extensions().get::<RequestTimeout>().is_some() {
-            return;
+            return request;
         }
         // A URL without an origin is refused below.
         if let Ok(origin) = Origin::of_uri(request.uri()) {
             let timeout = self.settings.table().of(&origin).timeout();
             request.extensions_mut().insert(timeout);
         }
+        request
     }
 }
 
@@ -54,9 +55,10 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut request: Request<B>) -> S::Future {
+    fn call(&mut self, request: Request<B>) -> S::Future {
+        // A request that is not lent out is handed on without a copy.
         if self.settings.has_totals() {
-            self.set(&mut request);
+            return self.inner.call(self.set(request));
         }
         self.inner.call(request)
     }
