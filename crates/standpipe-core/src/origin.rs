@@ -275,6 +275,24 @@ mod tests {
         Origin::parse(url).expect_err(url).kind()
     }
 
+    /// PAN-04: connections, hosts and figures are kept by origin, which runs no code of a user's.
+    #[test]
+    fn an_origin_is_hashed_compared_and_dropped_without_a_panic_whatever_it_was_made_of() {
+        let mut known = HashSet::new();
+        let odd = [
+            "a", "A.", "[::1]", "xn--a", "a_b", "127.1", "-", "a..b", "%", "[", "::", "\u{e9}",
+        ];
+        for host in odd {
+            for port in ["", ":", ":0", ":1", ":65535", ":65536", ":x"] {
+                if let Ok(origin) = Origin::parse(&format!("https://{host}{port}/")) {
+                    assert!(known.contains(&origin) != known.insert(origin.clone()));
+                    assert_eq!(origin, Origin::parse(origin.as_str()).unwrap());
+                }
+            }
+        }
+        assert!(known.len() > 10, "{known:?}");
+    }
+
     /// RTR-01
     #[test]
     fn spellings_of_one_origin_are_one_key_and_ports_and_schemes_tell_apart() {

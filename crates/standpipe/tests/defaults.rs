@@ -10,8 +10,8 @@ use http::{HeaderMap, Request};
 use http_body::Frame;
 use http_body_util::{Empty, Full, StreamBody};
 use standpipe::{
-    Body, CircuitBreakerConfig, DefaultHeadersLayer, Error, Pool, PoolBuilder, PoolConfig,
-    PoolFuture, Protocol, RequestBuilder, Response, Trip,
+    Body, CircuitBreakerConfig, DecompressLayer, DefaultHeadersLayer, Error, Pool, PoolBuilder,
+    PoolConfig, PoolFuture, Protocol, RedirectLayer, RequestBuilder, Response, Trip,
 };
 use standpipe_test::memory::Network;
 use standpipe_test::{assert_layer_contract, assert_reserves_nothing};
@@ -277,6 +277,26 @@ async fn the_layer_of_the_default_headers_keeps_the_contract_of_a_layer() {
     let headers = [(http::header::ACCEPT, "a/b".parse().unwrap())];
     for headers in [HeaderMap::from_iter(headers), HeaderMap::new()] {
         let layer = DefaultHeadersLayer::new(Arc::new(headers));
+        assert_layer_contract(layer.clone()).await;
+        assert_reserves_nothing(layer).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_layers_of_hops_keep_the_contract_of_a_layer() {
+    for layer in [RedirectLayer::new(3), RedirectLayer::off()] {
+        assert_layer_contract(layer.clone()).await;
+        assert_reserves_nothing(layer).await;
+    }
+    for layer in [DecompressLayer::new(), DecompressLayer::off()] {
+        assert_layer_contract(layer.clone()).await;
+        assert_reserves_nothing(layer).await;
+    }
+    #[cfg(feature = "cookies")]
+    for layer in [
+        standpipe::CookieLayer::new(standpipe::CookieJar::new()),
+        standpipe::CookieLayer::off(),
+    ] {
         assert_layer_contract(layer.clone()).await;
         assert_reserves_nothing(layer).await;
     }

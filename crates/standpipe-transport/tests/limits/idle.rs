@@ -257,3 +257,29 @@ async fn with_the_last_handle_http2_connections_and_dials_end_as_well() {
     assert_eq!(hold.waiting(), 0);
     assert_eq!(tasks(), before);
 }
+
+/// IDLE-10: a wall clock that jumps can neither end a connection early nor keep it for ever, since
+/// none is read: all times are those of tokio's clock, which only goes forward.
+#[test]
+fn no_source_of_the_transport_reads_the_wall_clock() {
+    fn look(folder: &std::path::Path, files: &mut usize) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                look(&path, files);
+                continue;
+            }
+            *files += 1;
+            let source = std::fs::read_to_string(&path).unwrap();
+            for clock in ["SystemTime", "std::time::Instant"] {
+                assert!(!source.contains(clock), "{clock} in {}", path.display());
+            }
+        }
+    }
+    let mut files = 0;
+    look(
+        &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut files,
+    );
+    assert!(files > 50, "{files} files");
+}
