@@ -37,6 +37,8 @@ pub struct TransportBuilder {
     resolver: Option<BoxResolver>,
     filter: Option<AddressFilter>,
     proxies: Choice,
+    /// Whether a proxy that cannot be used is told by dials alone.
+    unchecked_proxies: bool,
     events: Events,
 }
 
@@ -181,6 +183,14 @@ impl TransportBuilder {
         self
     }
 
+    /// A variable of the environment that holds no proxy is the error of each dial that would go through
+    /// it, and not of [`build`](TransportBuilder::build): for clients whose making cannot fail.
+    #[must_use]
+    pub fn proxies_told_by_dials(mut self) -> Self {
+        self.unchecked_proxies = true;
+        self
+    }
+
     /// Tells `events` what happens in the pool, after those that were set before.
     #[must_use]
     pub fn events(mut self, events: impl PoolEvents) -> Self {
@@ -200,8 +210,11 @@ impl TransportBuilder {
         check::timeouts(&self.timeouts)?;
         self.check_connector()?;
         self.tls.check()?;
+        let unchecked_proxies = self.unchecked_proxies;
         let (limits, config, events) = self.into_parts();
-        check::proxies(&config)?;
+        if !unchecked_proxies {
+            check::proxies(&config)?;
+        }
         Ok(Transport::new(&limits, Arc::new(config), events))
     }
 

@@ -187,7 +187,7 @@ pub(crate) fn host_table(
         retry: retry.clone(),
         circuit_breaker: outlasting(
             config.circuit_breaker.clone(),
-            config,
+            config.request_timeout,
             config.attempt_timeout,
         ),
         rate_limit: config.rate_limit.clone(),
@@ -212,18 +212,19 @@ fn of_host(
     host.check(name)?;
     let headers = host.headers(name, &config.headers()?)?;
     let attempt_timeout = host.attempt_timeout.or(config.attempt_timeout);
+    let request_timeout = host.request_timeout.or(config.request_timeout);
     let circuit_breaker = host
         .circuit_breaker
         .clone()
         .or(config.circuit_breaker.clone());
     Ok(PerHost {
         headers: (!headers.is_empty()).then(|| Arc::new(headers)),
-        request_timeout: host.request_timeout.or(config.request_timeout),
+        request_timeout,
         body_idle_timeout: host.body_idle_timeout,
         attempt_timeout,
         max_connections: host.max_connections.and_then(NonZeroUsize::new),
         retry: host.retry.clone().unwrap_or_else(|| others.retry.clone()),
-        circuit_breaker: outlasting(circuit_breaker, config, attempt_timeout),
+        circuit_breaker: outlasting(circuit_breaker, request_timeout, attempt_timeout),
         rate_limit: host.rate_limit.clone().or(config.rate_limit.clone()),
     })
 }
@@ -231,12 +232,12 @@ fn of_host(
 /// The same where no probe loses its place while it may still be answered.
 fn outlasting(
     breaker: Option<CircuitBreakerConfig>,
-    config: &PoolConfig,
+    request_timeout: Option<Duration>,
     attempt_timeout: Option<Duration>,
 ) -> Option<CircuitBreakerConfig> {
     const MARGIN: Duration = Duration::from_secs(1);
     let breaker = breaker?;
-    let longest = [attempt_timeout, config.request_timeout];
+    let longest = [attempt_timeout, request_timeout];
     let Some(longest) = longest.into_iter().flatten().min() else {
         return Some(breaker);
     };

@@ -131,7 +131,8 @@ impl fmt::Debug for HostClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.keys().collect();
         f.debug_struct("HostClient")
-            .field("base", &self.base)
+            .field("origin", &self.origin)
+            .field("path", &self.base.path())
             .field("headers", &names)
             .finish_non_exhaustive()
     }

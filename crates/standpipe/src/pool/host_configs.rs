@@ -1,5 +1,7 @@
 use std::sync::Arc;
+use std::time::Duration;
 
+use http::Uri;
 use standpipe_core::{Error, Origin};
 use standpipe_retry::RetryPolicy;
 
@@ -28,6 +30,22 @@ impl HostConfigs {
     #[inline]
     pub(super) fn is_closed(&self) -> bool {
         self.settings.closing.is_closed()
+    }
+
+    /// The total of the host of `uri`, and the silence that its own settings allow a body.
+    pub(super) fn times_of(
+        &self,
+        config: &PoolConfig,
+        uri: &Uri,
+    ) -> (Option<Duration>, Option<Duration>) {
+        if self.settings.has_totals()
+            && let Ok(origin) = Origin::of_uri(uri)
+        {
+            let table = self.settings.table();
+            let host = table.of(&origin);
+            return (host.request_timeout, host.body_idle_timeout);
+        }
+        (config.request_timeout, None)
     }
 
     pub(super) fn given(&self) -> Vec<(String, HostConfig)> {

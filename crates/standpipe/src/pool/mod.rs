@@ -13,12 +13,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Uri};
 use standpipe_circuit_breaker::Handle;
 use standpipe_core::{Body, BoxError, Error, ErrorKind, Origin};
 use standpipe_metrics::{HostMetrics, PoolMetrics, Registry};
 use standpipe_rate_limit::Handle as LimitHandle;
-use standpipe_transport::Transport;
+use standpipe_transport::{Transport, TransportBuilder};
 use tower_service::Service;
 
 use crate::stack::KnownHosts;
@@ -72,10 +72,13 @@ impl Default for Pool {
 }
 
 impl Pool {
-    /// A pool with the default settings. It cannot fail and needs no runtime; whether TLS works is
-    /// told by the first https request.
+    /// A pool with the default settings. It cannot fail and needs no runtime: whether TLS works is
+    /// told by the first https request, and a variable of the environment that holds no proxy by the
+    /// first request that would go through it.
     pub fn new() -> Self {
-        match PoolBuilder::default().build() {
+        let builder = PoolBuilder::default();
+        let builder = builder.configure_transport(TransportBuilder::proxies_told_by_dials);
+        match builder.build() {
             Ok(pool) => pool,
             Err(error) => unreachable!("the default settings are in order: {error}"),
         }
@@ -269,6 +272,12 @@ impl Pool {
     /// What was set for single hosts, as it was given.
     pub fn host_configs(&self) -> Vec<(String, HostConfig)> {
         self.inner.parts.own.given()
+    }
+
+    /// How long a request to `uri` may take, and a response body be silent, as its host's settings say.
+    pub(crate) fn times_of(&self, uri: &Uri) -> (Option<Duration>, Option<Duration>) {
+        let parts = &self.inner.parts;
+        parts.own.times_of(&parts.config, uri)
     }
 
     /// The transport at the bottom of the stack: to change limits, evict connections, or look up a

@@ -15,6 +15,7 @@ mod query;
 mod times;
 mod wish;
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
@@ -40,7 +41,6 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 ///
 /// What is wrong with a part is kept until [`send`](RequestBuilder::send) or
 /// [`build`](RequestBuilder::build), which tell the first mistake.
-#[derive(Debug)]
 #[must_use = "a request is sent by `send`"]
 pub struct RequestBuilder {
     pool: Pool,
@@ -255,7 +255,7 @@ impl RequestBuilder {
             fill_in(defaults, request.headers_mut());
         }
         let times = wish.map(|wish| wish.times).unwrap_or_default();
-        if let Some(timeout) = times.in_force(self.pool.config(), streaming) {
+        if let Some(timeout) = times.in_force(&self.pool, request.uri(), streaming) {
             request.extensions_mut().insert(timeout);
         }
         tell_of_no_body(&mut request);
@@ -305,4 +305,27 @@ pub(crate) fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidRequest)
         .with_phase(Phase::Check)
         .with_message(message)
+}
+
+/// Without what may be a secret: the query, and the values of headers.
+impl fmt::Debug for RequestBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("RequestBuilder");
+        match &self.request {
+            Ok(request) => {
+                let uri = request.uri();
+                let names: Vec<_> = request.headers().keys().collect();
+                shown
+                    .field("method", request.method())
+                    .field("host", &uri.host())
+                    .field("path", &uri.path())
+                    .field("headers", &names)
+                    .field("body", request.body());
+            }
+            Err(error) => {
+                shown.field("error", error);
+            }
+        }
+        shown.finish_non_exhaustive()
+    }
 }

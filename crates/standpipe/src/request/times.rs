@@ -1,9 +1,10 @@
 use std::time::Duration;
 
+use http::Uri;
 use standpipe_timeout::RequestTimeout;
 
 use super::RequestBuilder;
-use crate::PoolConfig;
+use crate::Pool;
 
 /// How long a streaming body may be silent where neither the request nor the pool says it. A model
 /// that thinks is silent for minutes.
@@ -18,22 +19,31 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// What the layer is to hold the request to; none where that is what it does anyway.
-    pub(super) fn in_force(self, config: &PoolConfig, streaming: bool) -> Option<RequestTimeout> {
+    /// What the layer is to hold a request to `uri` to; none where that is what it does anyway.
+    pub(super) fn in_force(
+        self,
+        pool: &Pool,
+        uri: &Uri,
+        streaming: bool,
+    ) -> Option<RequestTimeout> {
         if self == Self::default() && !streaming {
             return None;
         }
+        let (total, idle) = pool.times_of(uri);
         let times = match streaming {
             false => Self {
-                total: self.total.or(config.request_timeout),
+                total: self.total.or(total),
+                idle: self.idle.or(idle),
                 ..self
             },
             // A total of the request's own bounds the head as well.
             true => Self {
-                head: self
-                    .head
-                    .or(config.request_timeout.filter(|_| self.total.is_none())),
-                idle: self.idle.or(config.body_idle_timeout).or(Some(STREAM_IDLE)),
+                head: self.head.or(total.filter(|_| self.total.is_none())),
+                idle: self
+                    .idle
+                    .or(idle)
+                    .or(pool.config().body_idle_timeout)
+                    .or(Some(STREAM_IDLE)),
                 ..self
             },
         };

@@ -73,7 +73,10 @@ pub fn shared_blocking() -> Result<blocking::Pool, Error> {
 }
 
 fn preset() -> crate::PoolBuilder {
-    Pool::builder().config(PoolConfig::shared())
+    // The first use cannot fail.
+    Pool::builder()
+        .config(PoolConfig::shared())
+        .configure_transport(crate::TransportBuilder::proxies_told_by_dials)
 }
 
 /// Makes the pool of [`shared`] as `builder` says, in place of the preset. It may be called before the

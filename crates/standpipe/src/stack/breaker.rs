@@ -1,4 +1,6 @@
-use standpipe_circuit_breaker::{AtHead, CircuitBreaker, CircuitBreakerLayer, Handle};
+use standpipe_circuit_breaker::{
+    AtHead, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerLayer, Handle,
+};
 use standpipe_core::HttpClassifier;
 use tower_layer::Layer;
 
@@ -21,7 +23,7 @@ impl<S> HostLayer<S> for HostBreaker {
         let before = host.before.and_then(|parts| parts.circuit.as_ref());
         let circuit = match before {
             // Its listeners, and what it knows, go on.
-            Some(kept) if kept.made_from == *config => kept.handle.clone(),
+            Some(kept) if is_same(&kept.made_from, config) => kept.handle.clone(),
             _ => {
                 let circuit = match Handle::new(config) {
                     Ok(circuit) => circuit,
@@ -39,4 +41,10 @@ impl<S> HostLayer<S> for HostBreaker {
         let layer = CircuitBreakerLayer::shared(circuit).retry_after(AnyRetryAfter);
         Optional::On(layer.layer(inner), host.origin.clone())
     }
+}
+
+/// Whether a circuit made from `before` may go on. How long a probe may take follows from the timeouts,
+/// and is no reason to forget what is known of a host.
+fn is_same(before: &CircuitBreakerConfig, now: &CircuitBreakerConfig) -> bool {
+    before.clone().probe_timeout(now.probe_timeout) == *now
 }

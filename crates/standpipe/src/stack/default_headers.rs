@@ -1,12 +1,13 @@
+use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Request};
+use http::{HeaderMap, HeaderName, Request};
 use tower_layer::Layer;
 use tower_service::Service;
 
 /// Makes [`DefaultHeaders`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DefaultHeadersLayer {
     headers: Option<Arc<HeaderMap>>,
 }
@@ -33,7 +34,7 @@ impl<S> Layer<S> for DefaultHeadersLayer {
 
 /// Adds headers to requests that do not set them; a header that a request has, with whatever
 /// values, stays as it is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DefaultHeaders<S> {
     inner: S,
     headers: Option<Arc<HeaderMap>>,
@@ -74,5 +75,27 @@ pub(crate) fn fill_in(defaults: &HeaderMap, headers: &mut HeaderMap) {
                 headers.append(name.clone(), value.clone());
             }
         }
+    }
+}
+
+/// The names of headers: their values may be secrets.
+pub(super) fn names(headers: Option<&Arc<HeaderMap>>) -> Vec<&HeaderName> {
+    headers.map_or_else(Vec::new, |headers| headers.keys().collect())
+}
+
+impl fmt::Debug for DefaultHeadersLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DefaultHeadersLayer")
+            .field("headers", &names(self.headers.as_ref()))
+            .finish()
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for DefaultHeaders<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DefaultHeaders")
+            .field("inner", &self.inner)
+            .field("headers", &names(self.headers.as_ref()))
+            .finish()
     }
 }

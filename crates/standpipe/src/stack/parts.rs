@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -7,11 +8,11 @@ use standpipe_rate_limit::{ConcurrencyHandle, Handle as LimitHandle};
 use standpipe_retry::{Peek, RetryHandle};
 use tower_service::Service;
 
-use super::default_headers::fill_in;
+use super::default_headers::{fill_in, names};
 
 /// What is looked at in a host's stack beside the requests that go through it, and what of it goes
 /// on when the stack is made anew.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct HostParts {
     pub(super) headers: Option<Arc<HeaderMap>>,
     pub(crate) circuit: Option<Kept<CircuitHandle, CircuitBreakerConfig>>,
@@ -89,4 +90,16 @@ where
 fn filled_in<B>(defaults: &HeaderMap, mut request: Request<B>) -> Request<B> {
     fill_in(defaults, request.headers_mut());
     request
+}
+
+/// The default headers without their values: they may be secrets.
+impl fmt::Debug for HostParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostParts")
+            .field("headers", &names(self.headers.as_ref()))
+            .field("circuit", &self.circuit)
+            .field("limit", &self.limit)
+            .field("concurrency", &self.concurrency)
+            .finish_non_exhaustive()
+    }
 }

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +13,13 @@ use standpipe_rate_limit::RateLimitConfig;
 use standpipe_retry::RetryPolicy;
 use standpipe_timeout::RequestTimeout;
 
+use super::default_headers::names;
 use super::hooks::Hooks;
 use crate::config::HostPattern;
 use crate::decompress::DecompressLayer;
 use crate::{HostConfig, PoolConfig};
 
 /// What holds for one host, checked.
-#[derive(Debug)]
 pub(crate) struct PerHost {
     pub(crate) headers: Option<Arc<HeaderMap>>,
     pub(crate) request_timeout: Option<Duration>,
@@ -39,6 +40,17 @@ impl PerHost {
             Some(idle) => timeout.body_idle(idle),
             None => timeout,
         }
+    }
+}
+
+/// The default headers without their values: they may be secrets.
+impl fmt::Debug for PerHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PerHost")
+            .field("headers", &names(self.headers.as_ref()))
+            .field("attempt_timeout", &self.attempt_timeout)
+            .field("max_connections", &self.max_connections)
+            .finish_non_exhaustive()
     }
 }
 

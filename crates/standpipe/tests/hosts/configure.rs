@@ -178,3 +178,60 @@ async fn a_host_may_have_fewer_connections_than_the_others() {
         assert_eq!(sent.await.unwrap().unwrap(), "done");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hosts_total_holds_for_streams_and_for_requests_that_say_something_of_their_time() {
+    let network = Network::new();
+    let _listener = network.listen("a.test:80");
+    let config = HostConfig::new().request_timeout(secs(30));
+    let pool = on(&network)
+        .request_timeout(Some(secs(10)))
+        .response_header_timeout(None)
+        .host("a.test", config)
+        .build()
+        .unwrap();
+    let begun = tokio::time::Instant::now();
+    pool.get(URL).send_streaming().await.unwrap_err();
+    assert_eq!(begun.elapsed().as_secs(), 30);
+    let request = pool.get(URL).body_idle_timeout(secs(1));
+    request.send().await.unwrap_err();
+    assert_eq!(begun.elapsed().as_secs(), 60);
+}
+
+#[tokio::test]
+async fn other_timeouts_are_no_reason_to_forget_an_open_circuit() {
+    let network = Network::new();
+    let breaker = CircuitBreakerConfig::new().threshold(1);
+    let pool = on(&network)
+        .circuit_breaker(breaker)
+        .without_retry()
+        .build()
+        .unwrap();
+    pool.get(URL).send().await.unwrap_err();
+    let longer = HostConfig::new()
+        .attempt_timeout(secs(200))
+        .request_timeout(secs(300));
+    pool.configure_host("a.test", &longer).unwrap();
+    let error = pool.get(URL).send().await.unwrap_err();
+    assert!(error.is_circuit_open(), "{error}");
+}
+
+#[tokio::test]
+async fn no_debug_output_shows_the_value_of_a_header_or_a_query() {
+    let config = HostConfig::new().default_header("x-vault", "hunter2");
+    let builder = standpipe::Pool::builder().host("a.test", config);
+    let pool = builder.clone().build().unwrap();
+    let stack = builder.build_service().unwrap();
+    let request = pool
+        .get("http://a.test/x?key=hunter2")
+        .header("x-vault", "hunter2");
+    let client = pool.host_client("http://a.test/x?key=hunter2").unwrap();
+    for shown in [
+        format!("{pool:?}"),
+        format!("{stack:?}"),
+        format!("{request:?}"),
+        format!("{client:?}"),
+    ] {
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
