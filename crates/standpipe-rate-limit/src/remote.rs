@@ -195,7 +195,14 @@ async fn ask(shared: &Shared, remote: &Remote, cost: u32, give_up: u64) -> Resul
     let longest = Duration::from_nanos(give_up.saturating_sub(now));
     let mut correction = Correction::take(remote);
     let ask = remote.ask(cost, longest, correction.units);
-    let answer = remote.store.admit(ask).await;
+    let admit = remote.store.admit(ask);
+    // A store is to bound its own time. One that does not holds no request beyond its deadline.
+    let answer = match give_up {
+        _ if give_up <= now || give_up == u64::MAX => admit.await,
+        _ => timeout_at(shared.instant(give_up), admit)
+            .await
+            .map_err(|_| error::too_long(longest))?,
+    };
     if !answer.corrected {
         remote.correct(correction.units);
     }

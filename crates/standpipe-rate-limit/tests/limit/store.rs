@@ -220,6 +220,22 @@ async fn a_debt_whose_request_went_away_comes_again_and_a_refund_does_not() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_store_that_never_answers_holds_no_request_beyond_its_deadline() {
+    let silent: &Silent = Box::leak(Box::default());
+    let layer = RateLimitLayer::builder()
+        .requests(ten_a_second(1))
+        .store(silent);
+    let mut service = layer.build().layer(Record::new().service());
+    ready(&mut service).call(request()).await.unwrap();
+    let begin = Instant::now();
+    let mut late = request();
+    Deadline::after(ms(700)).attach(&mut late);
+    let refused = error(ready(&mut service).call(late).await);
+    assert_eq!(refused.kind(), ErrorKind::RateLimited);
+    assert_eq!(begin.elapsed(), ms(700));
+}
+
 /// RL-09
 #[tokio::test(start_paused = true)]
 async fn a_share_is_a_part_of_the_pace_and_of_the_burst() {
