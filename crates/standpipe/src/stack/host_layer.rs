@@ -21,7 +21,8 @@ pub trait HostLayer<S> {
     /// What is made.
     type Service;
 
-    /// Makes it for `host`. It runs in the call of the first request to the host, under no lock.
+    /// Makes it for `host`. It runs in the call of the first request to the host, and again when
+    /// [`configure_host`](crate::Pool::configure_host) has the host's stack made anew; under no lock.
     fn layer_host(&self, host: &mut HostContext<'_>, inner: S) -> Self::Service;
 }
 
@@ -59,8 +60,8 @@ impl<S> HostLayer<S> for NoLayer {
     }
 }
 
-/// A layer of tower's, applied once for each host: what it makes is the host's own, unless the layer
-/// itself shares something.
+/// A layer of tower's, applied for each host: what it makes is the host's own, unless the layer itself
+/// shares something. What is to outlast a change of the host's settings must be shared so.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fixed<L>(pub L);
 
