@@ -2,11 +2,12 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use standpipe_core::sync::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::{RestoreOnPending, poll_proceed};
 
 use super::network::OpenConnection;
 use super::pipe::Pipe;
@@ -110,9 +111,10 @@ impl AsyncRead for MemoryStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let turn = ready!(poll_proceed(cx));
         let (read, woken) = self.pipes.lock().incoming(self.side).poll_read(cx, buf);
         wake(woken);
-        read
+        made_progress(turn, read)
     }
 }
 
@@ -122,9 +124,10 @@ impl AsyncWrite for MemoryStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let turn = ready!(poll_proceed(cx));
         let (written, woken) = self.pipes.lock().outgoing(self.side).poll_write(cx, buf);
         wake(woken);
-        written
+        made_progress(turn, written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -156,6 +159,15 @@ impl Connection for MemoryStream {
     fn connected(&self) -> Connected {
         Connected::new()
     }
+}
+
+/// A task that reads without an end must yield now and then, as one that reads a socket of tokio's
+/// does: else a peer on another thread that always has more keeps it in one poll for ever.
+fn made_progress<T>(turn: RestoreOnPending, done: Poll<T>) -> Poll<T> {
+    if done.is_ready() {
+        turn.made_progress();
+    }
+    done
 }
 
 fn wake(waker: Option<Waker>) {

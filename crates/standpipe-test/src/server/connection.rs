@@ -51,8 +51,8 @@ impl Connection {
             let mut connection = pin!(connection.with_upgrades());
             tokio::select! {
                 biased;
-                _ = connection.as_mut() => return,
                 () = self.drained.notified() => connection.as_mut().graceful_shutdown(),
+                _ = connection.as_mut() => return,
             }
             let _ = connection.await;
         }
@@ -65,11 +65,13 @@ impl Connection {
         }
         let service = service_fn(|request| self.clone().answer(request));
         let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+        // A busy connection uses up its task's turn: polled first, it would keep those that end it from
+        // being heard for as long as it is busy.
         tokio::select! {
             biased;
-            _ = connection.as_mut() => return,
-            () = self.last_request.notified() => connection.as_mut().graceful_shutdown(),
             () = self.drained.notified() => connection.as_mut().graceful_shutdown(),
+            () = self.last_request.notified() => connection.as_mut().graceful_shutdown(),
+            _ = connection.as_mut() => return,
         }
         let _ = connection.await;
     }
