@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use http_body_util::{BodyExt, Full};
-use standpipe::{Body, Error, ErrorKind, Pool, Protocol, RequestSent};
+use standpipe::{Body, CircuitBreakerConfig, Error, ErrorKind, Pool, Protocol, RequestSent};
 use standpipe_test::Server;
 use standpipe_test::memory::Network;
 use support::on;
@@ -41,6 +41,8 @@ fn pool_on(network: &Network, protocol: Protocol) -> Pool {
         .max_connections_per_host(8)
         .max_idle_per_host(8)
         .initial_retry_delay(Duration::from_millis(1))
+        // A server that ends what it has just accepted, unused, looks for a moment like one that is down.
+        .circuit_breaker(CircuitBreakerConfig::new().threshold(16))
         .build()
         .unwrap()
 }
