@@ -8,17 +8,18 @@ use std::time::Duration;
 
 use http::{Method, Request, Response, Uri};
 use standpipe_core::{
-    BoxError, Closed, Deadline, Error, ErrorKind, Replay, RequestSent, ResendCount,
+    BoxError, Closed, Closing, Deadline, Error, ErrorKind, Replay, RequestSent, ResendCount,
 };
 use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::attempt::Outcome;
 use crate::copy::RequestCopy;
+use crate::drain::Drain;
 use crate::head::prepared;
 use crate::outcome::{failed, is_final, stamped};
 use crate::peek::PeekFuture;
-use crate::plan::{Bounds, Progress, asked};
+use crate::plan::{Bounds, Progress, Wait, asked};
 use crate::shared::{Counts, Shared};
 use crate::{
     Attempt, Decision, GiveUpEvent, GiveUpReason, Methods, Peeker, Policy, RequestRetry,
@@ -53,9 +54,9 @@ struct Facts {
 /// What follows an attempt.
 pub(crate) enum Next<R> {
     Return(Result<Response<R>, BoxError>),
-    Peek(PeekFuture<R>, Decision),
-    /// The rest of an answer, which is read until then at the most.
-    Drain(R, Instant),
+    Peek(PeekFuture<R>, Wait),
+    /// The rest of an answer is read, and then it is waited until then.
+    Drain(Drain<R>, Instant),
     Wait(Instant),
     Start,
 }
@@ -120,15 +121,31 @@ where
         if decision == Decision::Final || is_final(&result) {
             return Next::Return(stamped(progress, result));
         }
+        let wait = self.wait(progress, decision);
         match result {
             // What the server says outright is not doubted.
             Ok(response) if response.status().is_client_error() && !told => {
-                match self.shared.settings.peek.peek(response) {
-                    Ok(peek) => Next::Peek(peek, decision),
-                    Err(response) => self.conclude(progress, Ok(response), decision),
-                }
+                self.peek(progress, response, wait)
             }
-            result => self.conclude(progress, result, decision),
+            result => self.conclude(progress, result, wait),
+        }
+    }
+
+    /// Looks into an answer, for as long as it can still be tried again.
+    fn peek<R>(&self, progress: &mut Progress, response: Response<R>, wait: Wait) -> Next<R>
+    where
+        C: Peeker<R>,
+    {
+        let settings = &self.shared.settings;
+        let delay = match self.plan(progress, wait, Instant::now()) {
+            Ok(delay) => delay,
+            Err(reason) => return self.give_up(progress, Ok(response), reason),
+        };
+        let latest = self.deadline().map(|deadline| deadline.instant() - delay);
+        let closed = settings.closing.as_ref().map(Closing::closed);
+        match settings.peek.peek(response, latest, closed) {
+            Ok(peek) => Next::Peek(peek, wait),
+            Err(response) => self.conclude(progress, Ok(response), wait),
         }
     }
 
@@ -138,10 +155,10 @@ where
         progress: &mut Progress,
         response: Response<R>,
         verdict: Verdict,
-        decision: Decision,
+        wait: Wait,
     ) -> Next<R> {
         match verdict {
-            Verdict::Retry => self.conclude(progress, Ok(response), decision),
+            Verdict::Retry => self.conclude(progress, Ok(response), wait),
             Verdict::Final => self.give_up(progress, Ok(response), GiveUpReason::Peeked),
         }
     }
@@ -150,25 +167,12 @@ where
         &self,
         progress: &mut Progress,
         result: Result<Response<R>, Error>,
-        decision: Decision,
+        wait: Wait,
     ) -> Next<R> {
         let shared = &self.shared;
-        let policy = self.policy();
-        let delay = match decision {
-            Decision::RetryAfter(wait) => asked(wait, policy, shared.random.next()),
-            Decision::Retry | Decision::Final => self.backoff(policy, progress.retries),
-        };
-        let bounds = Bounds {
-            policy,
-            deadline: self.facts.as_ref().and_then(|facts| facts.deadline),
-            whole: self.is_whole(),
-            now: Instant::now(),
-        };
-        let delay = match bounds.plan(progress, decision, delay) {
-            Ok(_) if shared.is_closed() => {
-                return self.give_up(progress, result, GiveUpReason::Closing);
-            }
-            Ok(_) if !shared.budget.withdraw(bounds.now) => {
+        let now = Instant::now();
+        let delay = match self.plan(progress, wait, now) {
+            Ok(_) if !shared.budget.withdraw(now) => {
                 Counts::add(&shared.counts.over_budget);
                 return self.give_up(progress, result, GiveUpReason::Budget);
             }
@@ -179,10 +183,46 @@ where
         self.tell_retry(progress.attempts, delay, false, Outcome::of(&result));
         progress.retry(delay);
         // No delay is too long for the clock.
-        let until = Deadline::after_instant(bounds.now, delay).instant();
+        let until = Deadline::after_instant(now, delay).instant();
         match result {
-            Ok(response) => Next::Drain(response.into_body(), until),
+            Ok(response) => {
+                let drain = Drain::new(response.into_body(), now, until, self.deadline());
+                Next::Drain(drain, until)
+            }
             Err(_) => Next::Wait(until),
+        }
+    }
+
+    /// How long is waited before another attempt, or why there is none. The budget is not asked.
+    fn plan(
+        &self,
+        progress: &Progress,
+        wait: Wait,
+        now: Instant,
+    ) -> Result<Duration, GiveUpReason> {
+        let bounds = Bounds {
+            policy: self.policy(),
+            deadline: self.deadline(),
+            whole: self.is_whole(),
+            now,
+        };
+        match bounds.plan(progress, wait) {
+            Ok(_) if self.shared.is_closed() => Err(GiveUpReason::Closing),
+            planned => planned,
+        }
+    }
+
+    fn wait(&self, progress: &Progress, decision: Decision) -> Wait {
+        let policy = self.policy();
+        match decision {
+            Decision::RetryAfter(wait) => Wait {
+                delay: asked(wait, policy, self.shared.random.next()),
+                told: true,
+            },
+            Decision::Retry | Decision::Final => Wait {
+                delay: self.backoff(policy, progress.retries),
+                told: false,
+            },
         }
     }
 
@@ -283,6 +323,10 @@ where
     fn own_policy(&self) -> Option<&RetryPolicy> {
         let facts = self.facts.as_deref()?;
         facts.wish.as_ref()?.own_policy()
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        self.facts.as_ref()?.deadline
     }
 
     fn policy(&self) -> &RetryPolicy {

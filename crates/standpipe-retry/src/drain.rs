@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Buf;
 use http_body::Body;
 use pin_project_lite::pin_project;
+use standpipe_core::Deadline;
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -14,7 +15,9 @@ const LONGEST: Duration = Duration::from_millis(100);
 
 pin_project! {
     /// Reads the rest of a failed answer, where that is little, so that its connection can be used
-    /// again. It is over after 64 KiB or 100 ms; whoever drops it then closes the connection.
+    /// again. It is over after 64 KiB or 100 ms; whoever drops it then closes the connection. Where
+    /// the request's deadline comes sooner than that, it is over when the wait for the next attempt
+    /// is, which needs what time there is.
     #[derive(Debug)]
     pub(crate) struct Drain<R> {
         #[pin]
@@ -22,15 +25,21 @@ pin_project! {
         #[pin]
         timer: Option<Sleep>,
         left: usize,
+        latest: Instant,
     }
 }
 
 impl<R> Drain<R> {
-    pub(crate) fn new(body: R) -> Self {
+    /// Reads `body` from `now` on, before an attempt that begins at `until`, or as soon as possible
+    /// after it, of a request that ends at `deadline`.
+    pub(crate) fn new(body: R, now: Instant, until: Instant, deadline: Option<Deadline>) -> Self {
+        let latest = now + LONGEST;
+        let hurried = deadline.is_some_and(|deadline| deadline.instant() <= latest);
         Self {
             body,
             timer: None,
             left: MOST,
+            latest: if hurried { until.min(latest) } else { latest },
         }
     }
 }
@@ -55,7 +64,7 @@ impl<R: Body> Future for Drain<R> {
             }
         }
         if this.timer.is_none() {
-            this.timer.set(Some(sleep_until(Instant::now() + LONGEST)));
+            this.timer.set(Some(sleep_until(*this.latest)));
         }
         if let Some(timer) = this.timer.as_mut().as_pin_mut() {
             // A body that uses up the task's budget on each poll must not stop the clock.

@@ -14,8 +14,8 @@ use crate::again::{Again, Next};
 use crate::drain::Drain;
 use crate::outcome::{failed, stamped};
 use crate::peek::PeekFuture;
-use crate::plan::Progress;
-use crate::{Decision, NoPeek, Peeker};
+use crate::plan::{Progress, Wait};
+use crate::{NoPeek, Peeker};
 
 pin_project! {
     /// The call of a [`Retry`](crate::Retry), with all its attempts and the waits between them.
@@ -43,7 +43,7 @@ pin_project! {
         // An attempt is under way.
         Calling { #[pin] future: F },
         // A failed answer is looked into.
-        Peeking { future: PeekFuture<R>, decision: Decision },
+        Peeking { future: PeekFuture<R>, wait: Wait },
         // What is left of a failed answer is read.
         Draining { #[pin] drain: Drain<R>, until: Instant },
         // It is not time yet.
@@ -168,11 +168,11 @@ where
                     }
                 }
                 // Peeking => the end, Draining
-                StateProj::Peeking { future, decision } => {
+                StateProj::Peeking { future, wait } => {
                     let (response, verdict) = ready!(Pin::new(future).poll(cx));
-                    let decision = *decision;
+                    let wait = *wait;
                     let again = this.again.as_mut().expect(KEPT);
-                    again.after_peek(this.progress, response, verdict, decision)
+                    again.after_peek(this.progress, response, verdict, wait)
                 }
                 // Draining => Waiting
                 StateProj::Draining { drain, until } => {
@@ -209,11 +209,8 @@ where
                     *this.again = None;
                     return Poll::Ready(result);
                 }
-                Next::Peek(future, decision) => State::Peeking { future, decision },
-                Next::Drain(body, until) => State::Draining {
-                    drain: Drain::new(body),
-                    until,
-                },
+                Next::Peek(future, wait) => State::Peeking { future, wait },
+                Next::Drain(drain, until) => State::Draining { drain, until },
                 Next::Wait(until) if until <= Instant::now() => State::Starting,
                 Next::Wait(until) => State::Waiting {
                     sleep: sleep_until(until),

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame};
-use standpipe_core::Unread;
+use standpipe_core::{Closed, Unread};
+use tokio::time::{Instant, timeout_at};
 
 /// How much of a body is looked into.
 const PEEKED: usize = 8 * 1024;
@@ -41,7 +42,8 @@ pub struct Peeked<'a> {
     pub status: StatusCode,
     /// The answer's headers.
     pub headers: &'a HeaderMap,
-    /// The body's beginning: up to 8 KiB of it, or what came within a second.
+    /// The body's beginning: up to 8 KiB of it, or what came within a second; less where the request
+    /// could not be tried again any more: when its deadline is near, or the client closes.
     pub body: &'a [u8],
 }
 
@@ -73,7 +75,12 @@ impl fmt::Debug for Peek {
 /// It cannot be implemented outside of this crate.
 pub trait Peeker<R>: sealed::Sealed {
     #[doc(hidden)]
-    fn peek(&self, response: Response<R>) -> Result<PeekFuture<R>, Response<R>>;
+    fn peek(
+        &self,
+        response: Response<R>,
+        latest: Option<Instant>,
+        closed: Option<Closed>,
+    ) -> Result<PeekFuture<R>, Response<R>>;
 }
 
 mod sealed {
@@ -83,7 +90,12 @@ mod sealed {
 }
 
 impl<R> Peeker<R> for NoPeek {
-    fn peek(&self, response: Response<R>) -> Result<PeekFuture<R>, Response<R>> {
+    fn peek(
+        &self,
+        response: Response<R>,
+        _: Option<Instant>,
+        _: Option<Closed>,
+    ) -> Result<PeekFuture<R>, Response<R>> {
         Err(response)
     }
 }
@@ -92,10 +104,15 @@ impl<R> Peeker<R> for Peek
 where
     R: Unread<Data: AsRef<[u8]> + Send, Error: Send> + Unpin + Send + 'static,
 {
-    fn peek(&self, response: Response<R>) -> Result<PeekFuture<R>, Response<R>> {
+    fn peek(
+        &self,
+        response: Response<R>,
+        latest: Option<Instant>,
+        closed: Option<Closed>,
+    ) -> Result<PeekFuture<R>, Response<R>> {
         match &self.0 {
             Some(classifier) => {
-                let looking = look(Arc::clone(classifier), response);
+                let looking = look(Arc::clone(classifier), response, latest, closed);
                 Ok(PeekFuture(Box::pin(looking)))
             }
             None => Err(response),
@@ -120,19 +137,30 @@ impl<R> fmt::Debug for PeekFuture<R> {
     }
 }
 
-async fn look<R>(classifier: Arc<Classifier>, response: Response<R>) -> (Response<R>, Verdict)
+/// Looks until the second is over, or `latest` has come, or the client closes.
+async fn look<R>(
+    classifier: Arc<Classifier>,
+    response: Response<R>,
+    latest: Option<Instant>,
+    mut closed: Option<Closed>,
+) -> (Response<R>, Verdict)
 where
     R: Unread<Data: AsRef<[u8]>> + Unpin,
 {
+    let patience = Instant::now() + PATIENCE;
+    let until = latest.map_or(patience, |latest| latest.min(patience));
     let (parts, body) = response.into_parts();
     let mut reading = Reading {
         body,
         frames: VecDeque::new(),
         seen: Vec::new(),
     };
+    let read = poll_fn(|cx| match (reading.poll(cx), &mut closed) {
+        (Poll::Pending, Some(closed)) => Pin::new(closed).poll(cx),
+        (read, _) => read,
+    });
     // What has come when the time is over is looked at.
-    let read = std::future::poll_fn(|cx| reading.poll(cx));
-    let _ = tokio::time::timeout(PATIENCE, read).await;
+    let _ = timeout_at(until, read).await;
     let verdict = classifier(&Peeked {
         status: parts.status,
         headers: &parts.headers,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use standpipe_core::{Deadline, Error, ErrorKind, RetryInfo};
 use tokio::time::Instant;
 
-use crate::{Decision, GiveUpReason, Jitter, RetryPolicy, TooLong};
+use crate::{GiveUpReason, Jitter, RetryPolicy, TooLong};
 
 /// How often a request is sent again at once because reused connections lost it: a pool may hold
 /// several that its server has closed meanwhile. Beyond that it is a failure like any other.
@@ -56,6 +56,14 @@ impl Progress {
     }
 }
 
+/// How long it is to be waited before another attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) delay: Duration,
+    /// Whether the server asks for it.
+    pub(crate) told: bool,
+}
+
 /// What bounds a retry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds<'a> {
@@ -81,12 +89,7 @@ pub(crate) fn asked(wait: Duration, policy: &RetryPolicy, chance: f64) -> Durati
 
 impl Bounds<'_> {
     /// How long to wait before the next attempt, or why there is none. The budget is not asked.
-    pub(crate) fn plan(
-        &self,
-        progress: &Progress,
-        decision: Decision,
-        delay: Duration,
-    ) -> Result<Duration, GiveUpReason> {
+    pub(crate) fn plan(&self, progress: &Progress, wait: Wait) -> Result<Duration, GiveUpReason> {
         let policy = self.policy;
         if progress.retries >= policy.max_retries {
             return Err(GiveUpReason::Attempts);
@@ -94,7 +97,7 @@ impl Bounds<'_> {
         if !self.whole {
             return Err(GiveUpReason::Body);
         }
-        let told = matches!(decision, Decision::RetryAfter(_));
+        let Wait { delay, told } = wait;
         let delay = match policy.too_long {
             _ if !told || delay <= policy.max_retry_after => delay,
             TooLong::GiveUp => return Err(GiveUpReason::RetryAfter),

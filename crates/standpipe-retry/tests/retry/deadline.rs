@@ -145,3 +145,21 @@ async fn a_deadline_put_on_one_attempt_below_does_not_stay_for_the_next() {
     client.oneshot(get()).await.unwrap();
     assert_eq!(*left.lock(), [secs(5), secs(5), secs(5), secs(1)]);
 }
+
+/// What is left of the time is the next attempt's, not the failed answer's.
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_an_answer_is_read_within_the_deadline() {
+    for (total, wait, begins) in [(60, "0", 0), (60, "20", 20), (100, "0", 0), (101, "0", 100)] {
+        let stalled = MockResponse {
+            status: 503,
+            headers: [("retry-after-ms", wait)].into(),
+            body: MockBody::stream().chunk("begun").hang(),
+            ..Default::default()
+        };
+        let script = Script::new([stalled.into(), status_of(200)]);
+        let request = within(millis(total), get());
+        let got = send(&RetryLayer::new(plain()), &script, request).await;
+        assert_eq!(status(&got), 200);
+        assert_eq!(script.waits(), [millis(begins)], "{total} {wait}");
+    }
+}

@@ -1,5 +1,5 @@
 use super::*;
-use standpipe_core::RetryInfo;
+use standpipe_core::{Closing, Deadline, RetryInfo};
 use standpipe_retry::{GiveUpReason, Peek, Peeked, Verdict};
 
 /// What the providers' errors say that have no more money (PROVIDERS: codes in data).
@@ -181,4 +181,111 @@ async fn the_end_is_told_with_its_reason() {
     let script = Script::new([saying(429, "insufficient_quota".into())]);
     layer.layer(script.service()).oneshot(post()).await.unwrap();
     assert_eq!(*reasons.lock(), [GiveUpReason::Peeked]);
+}
+
+/// A layer that tells why it gave up, and a script whose 429 stalls for an hour in the middle of its
+/// body.
+fn stalling() -> (RetryLayer<Peek>, Arc<Mutex<Vec<GiveUpReason>>>, Script) {
+    let reasons = Arc::new(Mutex::new(Vec::new()));
+    let keep = reasons.clone();
+    let layer = layer().on_give_up(move |event| keep.lock().push(event.reason()));
+    let stalled = MockResponse {
+        status: 429,
+        body: MockBody::stream()
+            .chunk("slow")
+            .wait(secs(3600))
+            .chunk("_down"),
+        ..Default::default()
+    };
+    (
+        layer,
+        reasons,
+        Script::new([stalled.into(), status_of(200)]),
+    )
+}
+
+/// The wait would be 1 s: from then on there is nothing to decide.
+#[tokio::test(start_paused = true)]
+async fn a_look_ends_when_the_answer_cannot_be_tried_again_in_time() {
+    for (total, looked) in [(1500, 500), (1999, 999), (1001, 1)] {
+        let (layer, reasons, script) = stalling();
+        let mut request = post();
+        Deadline::after(millis(total)).attach(&mut request);
+        let begun = Instant::now();
+        let got = layer.layer(script.service()).oneshot(request).await;
+        assert_eq!(
+            (status(&got).as_u16(), begun.elapsed()),
+            (429, millis(looked))
+        );
+        assert_eq!(*reasons.lock(), [GiveUpReason::Deadline], "{total}");
+        let body = got.unwrap().into_body().collect().await.unwrap();
+        assert_eq!(body.to_bytes(), "slow_down");
+        assert_eq!(script.calls(), 1);
+    }
+    let (layer, reasons, script) = stalling();
+    let mut request = post();
+    Deadline::after(secs(3)).attach(&mut request);
+    let got = layer.layer(script.service()).oneshot(request).await;
+    assert_eq!(
+        (status(&got).as_u16(), script.waits()),
+        (200, vec![secs(2)])
+    );
+    assert!(reasons.lock().is_empty());
+}
+
+/// RTY-10
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_not_tried_again_in_any_case_is_not_looked_into() {
+    let never = |policy| RetryLayer::new(policy).peek(Peek::new(|_| panic!("looked into")));
+    let closing = Closing::new();
+    closing.close();
+    let begun = Instant::now();
+    for (total, layer) in [
+        (secs(1), never(plain())),
+        (secs(60), never(plain().max_retries(0))),
+        (secs(60), never(plain()).closing(closing)),
+    ] {
+        let (_, _, script) = stalling();
+        let mut request = post();
+        Deadline::after(total).attach(&mut request);
+        let got = layer.layer(script.service()).oneshot(request).await;
+        assert_eq!((status(&got).as_u16(), script.calls()), (429, 1));
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+    // The last of its attempts.
+    let retries = plain().max_retries(1);
+    let layer = RetryLayer::new(retries).peek(Peek::new(|_| Verdict::Retry));
+    let (_, _, stalls) = stalling();
+    let script = Script::new([status_of(503)]);
+    let (first, then) = (script.clone(), stalls.clone());
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let script = match first.calls() {
+            0 => first.clone(),
+            _ => then.clone(),
+        };
+        async move { script.answer(request).await }
+    });
+    let got = layer.layer(service).oneshot(get()).await;
+    assert_eq!((status(&got).as_u16(), begun.elapsed()), (429, secs(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_ends_when_the_client_closes_and_the_answer_is_handed_on_whole() {
+    let (layer, reasons, script) = stalling();
+    let closing = Closing::new();
+    let layer = layer.closing(closing.clone());
+    let begun = Instant::now();
+    let sent = tokio::spawn(layer.layer(script.service()).oneshot(post()));
+    tokio::time::sleep(millis(300)).await;
+    assert!(!sent.is_finished());
+    closing.close();
+    let got = sent.await.unwrap();
+    assert_eq!((status(&got).as_u16(), begun.elapsed()), (429, millis(300)));
+    assert_eq!(*reasons.lock(), [GiveUpReason::Closing]);
+    let info = RetryInfo::new(1, Duration::ZERO).given_up();
+    let response = got.unwrap();
+    assert_eq!(response.extensions().get::<RetryInfo>(), Some(&info));
+    let body = response.into_body().collect().await.unwrap();
+    assert_eq!(body.to_bytes(), "slow_down");
+    assert_eq!(script.calls(), 1);
 }

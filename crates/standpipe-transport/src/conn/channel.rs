@@ -230,7 +230,7 @@ impl Handle for Channel {
     }
 
     fn begin_busy(&self) {
-        self.meta.end_silence();
+        self.meta.traffic.end_silence();
     }
 
     fn max_uses(&self) -> u64 {
@@ -238,7 +238,7 @@ impl Handle for Channel {
     }
 
     fn bytes_read(&self) -> u64 {
-        self.meta.bytes_read()
+        self.meta.traffic.bytes_read()
     }
 
     fn idle_timeout(&self) -> Option<Duration> {

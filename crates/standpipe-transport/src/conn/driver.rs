@@ -151,7 +151,7 @@ where
                 pool: Weak::clone(pool),
                 meta: Arc::clone(&channel.meta),
             },
-            silent_at: channel.meta.silence().map(Silence::until),
+            silent_at: channel.meta.traffic.silence().map(Silence::until),
             fresh: Some((channel, guard)),
             timer: Timer::default(),
             idle_timeout,
@@ -226,8 +226,8 @@ where
             .then(|| (self.limit)(&self.connection))
             .flatten();
         let changed = limit.is_some() && limit != self.stream_limit;
-        let revived = meta.take_suspect();
-        let going_away = meta.take_going_away();
+        let revived = meta.traffic.take_suspect();
+        let going_away = meta.goaway.take();
         if !(settled || changed || revived || going_away) {
             return;
         }
@@ -314,13 +314,13 @@ where
     /// look again.
     fn look_for_silence(&self, now: Instant) -> Option<Instant> {
         let meta = &self.end.meta;
-        let silence = meta.silence()?;
+        let silence = meta.traffic.silence()?;
         if silence.until() > now {
             return Some(silence.until());
         }
         if let Some(pool) = self.end.pool.upgrade() {
             pool.silent(meta.id());
-            meta.set_suspect();
+            meta.traffic.set_suspect();
             // Bytes that came in between the two are told by nobody else.
             pool.revived();
         }

@@ -111,11 +111,11 @@ impl PooledIo {
             Poll::Ready(Err(_)) => self.note_error(),
             Poll::Ready(Ok(())) => {
                 let new = &buf.filled()[before..];
-                self.meta.count_read(new.len());
+                self.meta.traffic.count_read(new.len());
                 let seen = self.frames.feed(new);
                 self.unseen |= seen.settings;
                 if let Some(last) = seen.last {
-                    self.meta.set_last_stream(last);
+                    self.meta.goaway.set_last_stream(last);
                 }
                 if seen.calm {
                     // Before any other thread finds that it has to dial.
@@ -125,7 +125,7 @@ impl PooledIo {
                     // No new stream, whatever becomes of those under way.
                     self.meta.set_going_away();
                 }
-                if seen.goaway || self.meta.is_suspect() {
+                if seen.goaway || self.meta.traffic.is_suspect() {
                     self.meta.driver().wake();
                 }
             }
@@ -159,7 +159,7 @@ impl PooledIo {
     #[cold]
     fn give_up_head(&self) -> io::Error {
         self.note_error();
-        self.meta.set_fault(Fault::EndlessHead);
+        self.meta.fault.set(Fault::EndlessHead);
         io::ErrorKind::InvalidData.into()
     }
 
@@ -167,7 +167,7 @@ impl PooledIo {
     fn note_sent(&mut self, bytes: &[u8]) {
         let stream = self.sent.feed(bytes).stream;
         if stream > 0 {
-            self.meta.set_opened_stream(stream);
+            self.meta.goaway.set_opened_stream(stream);
         }
     }
 
@@ -195,7 +195,7 @@ impl PooledIo {
         });
         ready!(clock.as_mut().poll(cx));
         self.note_error();
-        self.meta.set_fault(Fault::WriteTimeout);
+        self.meta.fault.set(Fault::WriteTimeout);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -216,8 +216,8 @@ impl AsyncRead for PooledIo {
         let read = with_stream!(self, io => Pin::new(io).poll_read(cx, buf));
         match read {
             Poll::Ready(Ok(())) => {
-                let read = self.meta.count_read(buf.filled().len() - before);
-                if self.meta.is_over_head_limit(read) {
+                let read = self.meta.traffic.count_read(buf.filled().len() - before);
+                if self.meta.traffic.is_over_head_limit(read) {
                     return Poll::Ready(Err(self.give_up_head()));
                 }
             }
@@ -244,7 +244,7 @@ impl AsyncWrite for PooledIo {
         if self.meta.shared {
             self.note_sent(&buf[..written]);
         }
-        self.meta.count_written(written);
+        self.meta.traffic.count_written(written);
         Poll::Ready(Ok(written))
     }
 
@@ -268,7 +268,7 @@ impl AsyncWrite for PooledIo {
                 left -= taken;
             }
         }
-        self.meta.count_written(written);
+        self.meta.traffic.count_written(written);
         Poll::Ready(Ok(written))
     }
 

@@ -6,11 +6,14 @@ mod channel;
 mod clocks;
 mod driver;
 mod end;
+mod fault;
 mod frames;
+mod goaway;
 mod io;
 mod meta;
 mod silence;
 mod timer;
+mod traffic;
 mod wake;
 
 #[cfg(all(test, standpipe_loom))]
@@ -19,5 +22,6 @@ pub(crate) use channel::Wire;
 pub(crate) use channel::{Channel, SendResult};
 pub(crate) use clocks::{Alarm, Set};
 pub(crate) use driver::{DialGuard, Driver};
+pub(crate) use fault::Fault;
 pub(crate) use io::{BoxIo, PooledIo, Stream};
-pub(crate) use meta::{ConnMeta, Fault};
+pub(crate) use meta::ConnMeta;

@@ -99,7 +99,7 @@ impl Accepted {
         if !shared {
             let head = lease.pool().config.http1.max_head_size as u64;
             let budget = head.saturating_mul(HEADS).saturating_add(READ_AHEAD);
-            lease.meta().begin_head(budget);
+            lease.meta().traffic.begin_head(budget);
         }
         lease.send(parcel);
         Self {
@@ -197,7 +197,7 @@ impl Accepted {
             return Err(self.unasked_switch());
         }
         let lease = &mut self.lease;
-        lease.meta().end_head();
+        lease.meta().traffic.end_head();
         let info = lease.meta().info(lease.uses_before());
         let (head, incoming) = response.into_parts();
         let upgraded = status == StatusCode::SWITCHING_PROTOCOLS
@@ -242,7 +242,7 @@ impl Accepted {
         let lease = self.lease;
         let pool = Arc::clone(lease.pool());
         // After a shutdown the pool refuses it, with the error that tells why.
-        let again = lease.uses_before() > 0 || lease.meta().fault() == Fault::Shutdown;
+        let again = lease.uses_before() > 0 || lease.meta().fault.get() == Fault::Shutdown;
         lease.fail();
         if !again || self.resends >= MAX_RESENDS {
             return Err(Error::new(ErrorKind::ConnectionClosed)

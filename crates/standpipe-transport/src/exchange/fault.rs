@@ -36,7 +36,7 @@ fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
         return own.clone().with_phase(phase);
     }
     let stream = stream_fault(&error);
-    let kind = match lease.meta().fault() {
+    let kind = match lease.meta().fault.get() {
         Fault::WriteTimeout => ErrorKind::WriteTimeout,
         Fault::Shutdown => ErrorKind::Shutdown,
         Fault::EndlessHead => ErrorKind::Protocol,
@@ -47,7 +47,7 @@ fn classify(error: hyper::Error, lease: &Lease, phase: Phase) -> Error {
             lease.meta().refuse_stream();
             true
         }
-        Some((_, true)) => lease.meta().is_beyond_last_stream(),
+        Some((_, true)) => lease.meta().goaway.is_beyond_last_stream(),
         Some((_, false)) | None => false,
     };
     // One that asked for calm wants no haste.

@@ -29,8 +29,8 @@ impl Lease {
         pool.sent(&channel, uses_before);
         Self {
             uses_before,
-            read_before: channel.meta.bytes_read(),
-            written_before: channel.meta.bytes_written(),
+            read_before: channel.meta.traffic.bytes_read(),
+            written_before: channel.meta.traffic.bytes_written(),
             channel: Some(channel),
             alarm: None,
             pool,
@@ -71,12 +71,12 @@ impl Lease {
 
     /// Whether a byte came in since the lease began; on a shared connection for any stream.
     pub(crate) fn has_read(&self) -> bool {
-        self.meta().bytes_read() != self.read_before
+        self.meta().traffic.bytes_read() != self.read_before
     }
 
     /// Whether a byte went out since the lease began; on a shared connection for any stream.
     pub(crate) fn has_written(&self) -> bool {
-        self.meta().bytes_written() != self.written_before
+        self.meta().traffic.bytes_written() != self.written_before
     }
 
     /// Takes the request out and hands it to hyper.
@@ -178,7 +178,7 @@ impl Lease {
         let meta = self.meta();
         if meta.shared {
             self.pool.suspect(meta.id());
-            meta.set_suspect();
+            meta.traffic.set_suspect();
             // Bytes that came in between the two are told by nobody else.
             self.pool.revived();
         }

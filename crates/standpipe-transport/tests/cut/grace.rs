@@ -8,8 +8,8 @@ use standpipe_transport::CloseReason;
 use tokio::time::Instant;
 
 use super::support::{
-    A, B, accept, answer_to, echoing, failure_of, fetch, get, head_of, over, over_http2, pass,
-    path, read, secs, send, settle, stats,
+    A, B, accept, answer_to, echoing, echoing_by, failure_of, fetch, get, head_of, over,
+    over_http2, pass, path, read, secs, send, settle, stats,
 };
 use super::{assert_nothing_left, assert_report, assert_shutdown, tasks};
 
@@ -28,11 +28,7 @@ async fn a_transport_without_connections_is_shut_down_at_once() {
 async fn idle_connections_close_at_once_and_no_task_is_left() {
     for http2 in [false, true] {
         let network = Network::new();
-        let (server, transport) = if http2 {
-            (echoing().http2(), over_http2(&network))
-        } else {
-            (echoing(), over(&network))
-        };
+        let (server, transport) = echoing_by(http2, &network);
         let server = server.start_on(network.listen("a.test:80"));
         let transport = transport.build().unwrap();
         fetch(&transport, get(A)).await.unwrap();

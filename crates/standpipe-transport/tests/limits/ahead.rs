@@ -8,7 +8,7 @@ use standpipe_transport::{CloseReason, Transport};
 use tokio::task::JoinHandle;
 
 use crate::support::{
-    A, B, accept, answer_to, echo, echoing, fetch, get, over, over_http2, pass, secs, send, settle,
+    A, B, accept, answer_to, echo, echoing, echoing_by, fetch, get, over, pass, secs, send, settle,
     stats,
 };
 
@@ -24,11 +24,7 @@ fn warming(transport: &Transport, n: usize) -> JoinHandle<Result<usize, standpip
 async fn as_many_connections_are_there_as_were_asked_for_and_serve() {
     for http2 in [false, true] {
         let network = Network::new();
-        let (server, transport) = if http2 {
-            (echoing().http2(), over_http2(&network))
-        } else {
-            (echoing(), over(&network))
-        };
+        let (server, transport) = echoing_by(http2, &network);
         let _server = server.start_on(network.listen("a.test:80"));
         let transport = transport.build().unwrap();
         assert_eq!(transport.warm(&a(), 3).await.unwrap(), 3);
@@ -168,11 +164,7 @@ async fn a_shutdown_ends_it() {
 async fn the_first_request_has_as_many_opened_as_are_to_be_kept() {
     for http2 in [false, true] {
         let network = Network::new();
-        let (server, transport) = if http2 {
-            (echoing().http2(), over_http2(&network))
-        } else {
-            (echoing(), over(&network))
-        };
+        let (server, transport) = echoing_by(http2, &network);
         let _server = server.start_on(network.listen("a.test:80"));
         let transport = transport.min_idle(3).build().unwrap();
         settle().await;

@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use standpipe_test::memory::Network;
 
 use crate::support::{
-    A, accept, answer_to, echo, echoing, fetch, get, over, over_http2, pass, path, secs, send,
+    A, accept, answer_to, echo, echoing, echoing_by, fetch, get, over, pass, path, secs, send,
     settle, stats,
 };
 
@@ -16,11 +16,7 @@ use crate::support::{
 async fn a_connection_is_replaced_after_the_requests_it_may_carry() {
     for http2 in [false, true] {
         let network = Network::new();
-        let (server, transport) = if http2 {
-            (echoing().http2(), over_http2(&network))
-        } else {
-            (echoing(), over(&network))
-        };
+        let (server, transport) = echoing_by(http2, &network);
         let server = server.start_on(network.listen("a.test:80"));
         let transport = transport.max_requests_per_connection(Some(3));
         let transport = transport.build().unwrap();

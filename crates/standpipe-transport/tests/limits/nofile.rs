@@ -66,6 +66,8 @@ fn a_process_without_descriptors_gives_up_idle_connections_first_and_recovers() 
         for sent in sent {
             answer_to(sent).await.unwrap();
         }
+        // A dial whose request another connection served ends with one more that idles.
+        until(|| stats(&transport).dialing + stats(&transport).active == 0).await;
         let idle = stats(&transport).idle;
         assert!(idle > 1, "{idle}");
 

@@ -119,7 +119,7 @@ async fn a_server_that_closes_at_once_gets_one_dial_for_each_request() {
     }
 }
 
-/// hyper 1.8 and 1.10: a wake-up lost between a write and its flush, seldom.
+/// hyper 1.8 and 1.10, the "rare missed write wakeup": one lost between a write and its flush.
 #[tokio::test(start_paused = true)]
 async fn bodies_go_through_a_pipe_of_one_byte_in_both_directions() {
     for size in [1, 2, 3, 17] {

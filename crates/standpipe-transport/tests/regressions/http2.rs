@@ -94,6 +94,61 @@ async fn a_reset_after_the_end_of_the_stream_is_ignored() {
     }
 }
 
+/// h2 0.4.14 to 0.4.17: who waited for trailers was not woken when they came.
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_waits_for_the_trailers_is_woken_by_them() {
+    let waits = async |data: &'static [&'static str]| {
+        let wire = Wire::new();
+        let mut peer = wire.used(&[]).await;
+        let sent = wire.get();
+        let stream = peer.request().await.unwrap();
+        let head = [(":status", "200"), ("trailer", "sum")];
+        peer.head(stream, &head, false).await.unwrap();
+        let mut body = sent.await.unwrap().unwrap().into_body();
+        for data in data {
+            peer.data(stream, data, false).await.unwrap();
+            let frame = body.frame().await.unwrap().unwrap();
+            assert_eq!(frame.into_data().unwrap(), *data);
+        }
+        // In a task of its own, which nothing but its own waking has polled.
+        let rest = tokio::spawn(body.collect());
+        settle().await;
+        assert!(!rest.is_finished());
+        (wire, peer, stream, rest)
+    };
+    for data in [&[][..], &["all"], &["all", "of", "it"]] {
+        let (wire, mut peer, stream, rest) = waits(data).await;
+        peer.head(stream, &[("sum", "7")], true).await.unwrap();
+        settle().await;
+        assert!(rest.is_finished());
+        let trailers = rest.await.unwrap().unwrap().trailers().cloned();
+        assert_eq!(trailers.unwrap()["sum"], "7");
+        wire.assert_goes_here(&mut peer).await;
+
+        // More data at the same moment, and an end without any.
+        let (_wire, mut peer, stream, rest) = waits(data).await;
+        peer.data(stream, "more", false).await.unwrap();
+        peer.head(stream, &[("sum", "7")], true).await.unwrap();
+        settle().await;
+        assert!(rest.is_finished());
+        let rest = rest.await.unwrap().unwrap();
+        assert_eq!(rest.trailers().unwrap()["sum"], "7");
+        assert_eq!(rest.to_bytes(), "more");
+
+        let (_wire, mut peer, stream, rest) = waits(data).await;
+        peer.data(stream, "", true).await.unwrap();
+        settle().await;
+        assert!(rest.is_finished());
+        assert!(rest.await.unwrap().unwrap().trailers().is_none());
+
+        let (_wire, mut peer, stream, rest) = waits(data).await;
+        peer.reset(stream, code::INTERNAL_ERROR).await.unwrap();
+        settle().await;
+        assert!(rest.is_finished());
+        rest.await.unwrap().unwrap_err();
+    }
+}
+
 /// hyper 1.9, #4042, over HTTP/2.
 #[tokio::test(start_paused = true)]
 async fn an_upload_stops_when_its_request_is_dropped() {

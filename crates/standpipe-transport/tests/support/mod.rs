@@ -146,6 +146,15 @@ pub(crate) fn echoing() -> ServerBuilder {
     })
 }
 
+/// A server that answers each request with its own path and a transport that dials `network`, which
+/// both speak HTTP/2 or both HTTP/1.1.
+pub(crate) fn echoing_by(http2: bool, network: &Network) -> (ServerBuilder, TransportBuilder) {
+    match http2 {
+        true => (echoing().http2(), over_http2(network)),
+        false => (echoing(), over(network)),
+    }
+}
+
 // ---- time ----
 
 /// Lets all tasks run until each of them waits for something. It needs the current-thread runtime.

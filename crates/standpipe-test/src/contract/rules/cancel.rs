@@ -1,3 +1,4 @@
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 
 use standpipe_core::BoxError;
@@ -18,8 +19,8 @@ where
     L: Candidate<Req, Res>,
 {
     for point in 0..=POINTS {
-        in_flight(contract, layer, point).await;
-        after_a_failure(contract, layer, point).await;
+        called(contract, layer, Act::Hold, point).await;
+        called(contract, layer, Act::Fail, point).await;
         not_ready(contract, layer, point).await;
         behind_another(contract, layer, point).await;
     }
@@ -38,8 +39,9 @@ fn trial<'a, Req, Res>(
     }
 }
 
-/// Drops a call that the inner service holds.
-async fn in_flight<L, Req, Res>(contract: &LayerContract<Req, Res>, layer: &L, point: usize)
+/// Drops a call that the inner service holds, or one whose inner call has failed: where the layer tries
+/// again, somewhere before that.
+async fn called<L, Req, Res>(contract: &LayerContract<Req, Res>, layer: &L, act: Act, point: usize)
 where
     Req: Send + 'static,
     Res: Send + 'static,
@@ -47,33 +49,17 @@ where
 {
     let (mut service, control) = contract.under(layer);
     let trial = trial(contract, &control);
-    control.act(Act::Hold);
+    control.act(act);
     trial.ready("a service", &mut service).await;
     {
         let mut call = pin!(service.call(contract.request()));
         let _ = poll_times(call.as_mut(), point).await;
     }
-    let what = format!("a call that was dropped after {point} polls");
-    gone(&trial, &what, 0).await;
-    works(&trial, &what, service).await;
-}
-
-/// Drops a call whose inner call has failed: where the layer tries again, somewhere before that.
-async fn after_a_failure<L, Req, Res>(contract: &LayerContract<Req, Res>, layer: &L, point: usize)
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    L: Candidate<Req, Res>,
-{
-    let (mut service, control) = contract.under(layer);
-    let trial = trial(contract, &control);
-    control.act(Act::Fail);
-    trial.ready("a service", &mut service).await;
-    {
-        let mut call = pin!(service.call(contract.request()));
-        let _ = poll_times(call.as_mut(), point).await;
-    }
-    let what = format!("a call that failed within and was dropped after {point} polls");
+    let failed = match act {
+        Act::Fail => "failed within and ",
+        _ => "",
+    };
+    let what = format!("a call that {failed}was dropped after {point} polls");
     gone(&trial, &what, 0).await;
     works(&trial, &what, service).await;
 }
@@ -88,13 +74,7 @@ where
     let (service, control) = contract.under(layer);
     let trial = trial(contract, &control);
     control.probe.pending_ready();
-    let mut waits = service.clone();
-    let ready = std::future::poll_fn(|cx| waits.poll_ready(cx));
-    if poll_once(pin!(ready)).await.is_ready() {
-        let mut call = pin!(waits.call(contract.request()));
-        let _ = poll_times(call.as_mut(), point).await;
-    }
-    drop(waits);
+    poll_and_drop(service.clone(), contract, point).await;
     control.probe.allow_ready();
     let what = format!(
         "a call that was dropped after {point} polls while the inner service was not ready"
@@ -110,23 +90,13 @@ where
     Res: Send + 'static,
     L: Candidate<Req, Res>,
 {
-    let (mut service, control) = contract.under(layer);
+    let (service, control) = contract.under(layer);
     let trial = trial(contract, &control);
-    control.act(Act::Hold);
-    trial.ready("a service", &mut service).await;
-    let mut first = Box::pin(service.call(contract.request()));
-    let _ = poll_times(first.as_mut(), 2).await;
-    let held = control.probe.in_flight();
-
-    let mut second = service.clone();
-    let ready = std::future::poll_fn(|cx| second.poll_ready(cx));
-    if poll_once(pin!(ready)).await.is_ready() {
-        let mut call = pin!(second.call(contract.request()));
-        let _ = poll_times(call.as_mut(), point).await;
-    }
-    drop(second);
+    let first = held(&trial, service.clone()).await;
+    let in_flight = control.probe.in_flight();
+    poll_and_drop(service.clone(), contract, point).await;
     let what = format!("a call that was dropped after {point} polls beside another");
-    gone(&trial, &what, held).await;
+    gone(&trial, &what, in_flight).await;
     drop(first);
     gone(&trial, &what, 0).await;
     works(&trial, &what, service).await;
@@ -139,13 +109,9 @@ where
     Res: Send + 'static,
     L: Candidate<Req, Res>,
 {
-    let (mut service, control) = contract.under(layer);
+    let (service, control) = contract.under(layer);
     let trial = trial(contract, &control);
-    control.act(Act::Hold);
-    trial.ready("a service", &mut service).await;
-    let mut first = Box::pin(service.call(contract.request()));
-    let _ = poll_times(first.as_mut(), 2).await;
-
+    let first = held(&trial, service.clone()).await;
     let mut second = two.then(|| Alone::new(refused_or_answered(service.clone(), contract)));
     if let Some(second) = &mut second {
         let _ = poll_times(Pin::new(second), 2).await;
@@ -167,6 +133,37 @@ where
     works(&trial, what, service).await;
 }
 
+/// A call that the inner service holds.
+async fn held<S, Req, Res>(trial: &Trial<'_, Req, Res>, mut service: S) -> Pin<Box<S::Future>>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    S: Service<Req, Error: Into<BoxError>>,
+{
+    trial.control.act(Act::Hold);
+    trial.ready("a service", &mut service).await;
+    let mut call = Box::pin(service.call(trial.contract.request()));
+    let _ = poll_times(call.as_mut(), 2).await;
+    call
+}
+
+/// Makes a call, where the service is ready at once, and drops it after so many polls.
+async fn poll_and_drop<S, Req, Res>(
+    mut service: S,
+    contract: &LayerContract<Req, Res>,
+    point: usize,
+) where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    S: Service<Req>,
+{
+    let ready = poll_fn(|cx| service.poll_ready(cx));
+    if poll_once(pin!(ready)).await.is_ready() {
+        let mut call = pin!(service.call(contract.request()));
+        let _ = poll_times(call.as_mut(), point).await;
+    }
+}
+
 /// A call that the layer may refuse: that is its own business.
 async fn refused_or_answered<S, Req, Res>(mut service: S, contract: &LayerContract<Req, Res>)
 where
@@ -174,7 +171,7 @@ where
     Res: Send + 'static,
     S: Service<Req>,
 {
-    if let Ok(()) = std::future::poll_fn(|cx| service.poll_ready(cx)).await {
+    if let Ok(()) = poll_fn(|cx| service.poll_ready(cx)).await {
         drop(service.call(contract.request()).await);
     }
 }

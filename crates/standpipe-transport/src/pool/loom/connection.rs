@@ -42,12 +42,12 @@ fn the_driver_tells_of_the_bytes_or_the_one_who_distrusts_sees_them() {
         let meta = meta(true);
         let its_meta = Arc::clone(&meta);
         let driving = thread::spawn(move || {
-            its_meta.count_read(1);
-            its_meta.take_suspect()
+            its_meta.traffic.count_read(1);
+            its_meta.traffic.take_suspect()
         });
-        let at = meta.bytes_read();
-        meta.set_suspect();
-        let seen = meta.bytes_read() != at;
+        let at = meta.traffic.bytes_read();
+        meta.traffic.set_suspect();
+        let seen = meta.traffic.bytes_read() != at;
         let told = driving.join().unwrap();
         let came_before = at > 0;
         assert!(seen || told || came_before, "it is never trusted again");
@@ -59,11 +59,11 @@ fn the_driver_tells_of_the_bytes_or_the_one_who_distrusts_sees_them() {
 fn of_two_who_ask_whether_bytes_arrived_one_is_told() {
     model(|| {
         let meta = meta(true);
-        meta.set_suspect();
-        meta.count_read(1);
+        meta.traffic.set_suspect();
+        meta.traffic.count_read(1);
         let other = Arc::clone(&meta);
-        let asking = thread::spawn(move || other.take_suspect());
-        let mine = meta.take_suspect();
+        let asking = thread::spawn(move || other.traffic.take_suspect());
+        let mine = meta.traffic.take_suspect();
         assert!(mine ^ asking.join().unwrap());
     });
 }

@@ -16,7 +16,7 @@ fn allow(lease: &Channel, streams: usize) -> impl FnOnce() + 'static {
     let (wire, meta) = (lease.wire().clone(), lease.meta.clone());
     move || {
         wire.streams.store(streams, SeqCst);
-        meta.count_read(1);
+        meta.traffic.count_read(1);
         meta.set_limit_known();
         meta.driver().wake();
     }
@@ -118,12 +118,12 @@ fn bytes_that_arrive_while_a_connection_becomes_suspect_clear_it() {
         };
         let (meta, tasks) = (lease.meta.clone(), world.tasks.clone());
         let arriving = thread::spawn(move || {
-            meta.count_read(1);
+            meta.traffic.count_read(1);
             meta.driver().wake();
             tasks.run();
         });
         // The rest of `Lease::suspect`.
-        lease.meta.set_suspect();
+        lease.meta.traffic.set_suspect();
         host.pool.revived();
         world.tasks.run();
         arriving.join().unwrap();

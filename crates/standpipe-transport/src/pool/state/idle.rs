@@ -77,8 +77,19 @@ impl<C: Handle, P> State<C, P> {
     }
 
     /// Closes all idle connections; returns how many.
+    ///
+    /// Those too whose exchange is over and whose driver has not seen it yet: they would idle in a
+    /// moment. Where somebody waits they do not, as they are for the next in the queue.
     pub(crate) fn close_idle(&mut self, reason: CloseReason, fx: &mut Effects<C, P>) -> usize {
-        std::iter::from_fn(|| self.evict_oldest(reason, fx)).count()
+        let mut closed = std::iter::from_fn(|| self.evict_oldest(reason, fx)).count();
+        if self.waiters.is_empty() && !self.settling.is_empty() {
+            for handle in std::mem::take(&mut self.settling) {
+                closed += 1;
+                fx.shut(handle, reason);
+            }
+            self.wake_watchers(fx);
+        }
+        closed
     }
 
     pub(super) fn take_oldest(

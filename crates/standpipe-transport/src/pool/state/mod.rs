@@ -148,9 +148,6 @@ impl<C: Handle, P> State<C, P> {
             self.grant_head(Err(error), fx);
         }
         self.close_idle(CloseReason::Shutdown, fx);
-        for handle in std::mem::take(&mut self.settling) {
-            fx.shut(handle, CloseReason::Shutdown);
-        }
         for id in self.streams.ids() {
             fx.idle_change += self.streams.drain(id, CloseReason::Shutdown, fx);
         }

@@ -1,6 +1,7 @@
 //! Idle connections.
 
 use super::*;
+use crate::events::CloseReason;
 
 /// IDLE-01
 #[test]
@@ -44,4 +45,35 @@ fn what_comes_back_beyond_the_idle_limit_is_closed() {
         rig.put_back(lease);
     }
     assert_eq!((rig.closed, rig.idle), (vec![3], 2));
+}
+
+/// A request is over when its answer was read, whatever its connection's driver has seen of that.
+#[test]
+fn what_came_back_before_its_driver_was_ready_is_closed_with_those_that_idle() {
+    let mut rig = Rig::new(LIMITS, Sharing::Exclusive);
+    let leases: Vec<Fake> = (0..2).map(|_| rig.lease(Sharing::Exclusive)).collect();
+    leases[1].link.ready.store(false, SeqCst);
+    for lease in leases {
+        rig.put_back(lease);
+    }
+    assert_eq!(rig.state.counts().idle, 2);
+    let mut closed = 0;
+    rig.run(|state, _, fx| closed = state.close_idle(CloseReason::Evicted, fx));
+    assert_eq!((rig.closed.as_slice(), closed), ([1, 2].as_slice(), 2));
+    assert_eq!((rig.state.counts().idle, rig.idle), (0, 0));
+}
+
+#[test]
+fn what_came_back_before_its_driver_was_ready_is_kept_for_who_waits() {
+    let mut rig = Rig::with_connections(1, Sharing::Exclusive);
+    let lease = rig.lease(Sharing::Exclusive);
+    let link = Arc::clone(&lease.link);
+    link.ready.store(false, SeqCst);
+    rig.put_back(lease);
+    let waiter = rig.join();
+    rig.waits(&waiter);
+    rig.run(|state, _, fx| assert_eq!(state.close_idle(CloseReason::Evicted, fx), 0));
+    link.ready.store(true, SeqCst);
+    rig.run(|state, now, fx| state.settled(link.id, now, fx));
+    assert_eq!(rig.served(&waiter).link.id, 1);
 }

@@ -5,22 +5,13 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use standpipe_core::Origin;
 use standpipe_test::memory::Network;
-use standpipe_transport::{CloseReason, Transport};
+use standpipe_transport::CloseReason;
 
-use super::support::{
-    A, B, accept, answer_to, echo, echoing, failure_of, fetch, get, over, over_http2, pass, path,
-    secs, send, settle, stats,
+use crate::recorder::assert_closed;
+use crate::support::{
+    A, B, accept, answer_to, echo, echoing, echoing_by, failure_of, fetch, get, over, over_http2,
+    pass, path, secs, send, settle, stats,
 };
-
-/// That connections were closed for these reasons and no others.
-#[track_caller]
-fn assert_closed(transport: &Transport, reasons: &[(CloseReason, u64)]) {
-    let stats = stats(transport);
-    let closed: Vec<_> = stats.closed.iter().collect();
-    assert_eq!(closed, reasons);
-    let open = (stats.active + stats.idle) as u64;
-    assert_eq!(stats.created, stats.closed.total() + open);
-}
 
 fn a() -> Origin {
     Origin::parse(A).unwrap()
@@ -34,11 +25,7 @@ async fn the_idle_timeout_and_the_lifetime_are_told_apart() {
             (Some(secs(5)), CloseReason::Lifetime),
         ] {
             let network = Network::new();
-            let (server, transport) = if http2 {
-                (echoing().http2(), over_http2(&network))
-            } else {
-                (echoing(), over(&network))
-            };
+            let (server, transport) = echoing_by(http2, &network);
             let _server = server.start_on(network.listen("a.test:80"));
             let transport = transport.idle_timeout(Some(secs(10)));
             let transport = transport.max_lifetime(lifetime).build().unwrap();
@@ -131,18 +118,6 @@ async fn a_request_and_a_body_that_are_dropped_or_time_out() {
     failure_of(sent).await;
     settle().await;
     assert_closed(&transport, &[(CloseReason::Cancelled, 3)]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_made_room_for_another_origin() {
-    let network = Network::new();
-    let _a = echoing().start_on(network.listen("a.test:80"));
-    let _b = echoing().start_on(network.listen("b.test:80"));
-    let transport = over(&network).max_connections(Some(1)).build().unwrap();
-    fetch(&transport, get(A)).await.unwrap();
-    fetch(&transport, get(B)).await.unwrap();
-    settle().await;
-    assert_closed(&transport, &[(CloseReason::Yielded, 1)]);
 }
 
 /// What is evicted closes when it is free, and serves nobody from then on.

@@ -1,6 +1,10 @@
 //! The pool of one origin: the state machine behind its lock, and its effects carried out.
 
-use std::net::IpAddr;
+mod ahead;
+mod apply;
+mod removal;
+mod returned;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,14 +13,12 @@ use std::time::Duration;
 use standpipe_core::queue::Ticket;
 use standpipe_core::sync::Mutex;
 use standpipe_core::sync::atomic::{AtomicUsize, Ordering};
-use standpipe_core::{ConnectionFacts, Error, ErrorKind, Phase};
+use standpipe_core::{Error, ErrorKind, Phase};
 use tokio::time::Instant;
 
 use super::calm::Calm;
 use super::effects::Effects;
-use super::state::{
-    Closing, Counts, DialTag, Found, Handle, Limits, Sharing, State, StateTotals, Sweep, Warmth,
-};
+use super::state::{Counts, DialTag, Found, Limits, Sharing, State, StateTotals};
 use super::total::{Claimant, Permit};
 use super::{Channel, Shared, counters::Counters, dial, slot};
 use crate::config::Protocol;
@@ -139,55 +141,6 @@ impl OriginPool {
         self.shared.rebalance();
     }
 
-    /// A lease ended, and its connection can be used again.
-    pub(crate) fn put_back(self: &Arc<Self>, channel: Channel) {
-        self.shared
-            .events
-            .tell_use(|hook| hook.returned(self.key.origin(), &channel.meta.facts));
-        self.take_back(channel);
-    }
-
-    fn take_back(self: &Arc<Self>, channel: Channel) {
-        if self.shared.total.short() > 0 && self.yields(&channel) {
-            return;
-        }
-        let now = Instant::now();
-        let kept = self.state.lock().keep_free(channel, now);
-        match kept {
-            Ok(idle_change) => self.shared.index.add(idle_change),
-            Err(channel) => self.with(|state, fx| state.put_back(channel, now, fx)),
-        }
-        self.shared.rebalance();
-    }
-
-    /// A lease ended and its connection cannot be used again. A shared one lives on.
-    pub(crate) fn discard(self: &Arc<Self>, channel: Channel) {
-        if channel.is_shared() {
-            return self.put_back(channel);
-        }
-        if !channel.is_spent() {
-            channel.meta.end.note(CloseReason::Cancelled);
-        }
-        channel.meta.close();
-    }
-
-    /// Another origin has waited longer for a permit than this one's head for a connection: the
-    /// connection that comes back is closed, and its permit goes there.
-    fn yields(self: &Arc<Self>, channel: &Channel) -> bool {
-        let head = self.state.lock().head_since();
-        if !self.shared.total.begin_yield(self, head) {
-            return false;
-        }
-        if channel.is_shared() {
-            let id = channel.id();
-            self.with(|state, fx| state.drain(id, CloseReason::Yielded, fx));
-            return false;
-        }
-        channel.meta.end.note(CloseReason::Yielded);
-        channel.meta.close();
-        true
-    }
-
     pub(crate) fn settled(self: &Arc<Self>, id: u64) {
         let now = Instant::now();
         self.with(|state, fx| state.settled(id, now, fx));
@@ -266,59 +219,6 @@ impl OriginPool {
         self.with(|state, fx| state.cooled(id, fx));
     }
 
-    /// Whether connection `id` has idled too long; it is taken out then.
-    pub(crate) fn sweep(self: &Arc<Self>, id: u64, timeout: Duration) -> Sweep {
-        let now = Instant::now();
-        self.with(|state, fx| state.sweep(id, timeout, now, fx))
-    }
-
-    /// Takes a connection out of further use.
-    pub(crate) fn retire(self: &Arc<Self>, id: u64, reason: CloseReason) {
-        self.with(|state, fx| state.retire(id, reason, fx));
-    }
-
-    /// Takes the connections of which `retires` says so out of further use: those that idle close now,
-    /// the others when they come back. Returns how many those are.
-    pub(crate) fn retire_where(
-        self: &Arc<Self>,
-        reason: CloseReason,
-        retires: impl Fn(&ConnectionFacts) -> bool,
-    ) -> usize {
-        let links = self.links();
-        let chosen = links.iter().filter(|link| retires(&link.facts));
-        chosen.map(|link| self.retire(link.id(), reason)).count()
-    }
-
-    /// Retires the connections to other addresses than these, which the origin's name no longer has;
-    /// returns how many.
-    pub(crate) fn keep_addresses(self: &Arc<Self>, addresses: &[IpAddr]) -> usize {
-        self.retire_where(CloseReason::Address, |connection| {
-            let peer = connection.peer.map(|peer| peer.ip());
-            peer.is_some_and(|peer| !addresses.contains(&peer))
-        })
-    }
-
-    /// All connections that were opened and whose IO is alive.
-    pub(crate) fn links(&self) -> Vec<Arc<ConnMeta>> {
-        self.state.lock().links()
-    }
-
-    pub(crate) fn close(self: &Arc<Self>) -> Closing {
-        self.with(|state, fx| state.close(fx))
-    }
-
-    /// Closes all connections under whoever uses them; returns how many requests that ended.
-    pub(crate) fn cut(&self) -> usize {
-        let (in_flight, links) = {
-            let state = self.state.lock();
-            (state.in_flight(), state.links())
-        };
-        for link in links {
-            link.cut();
-        }
-        in_flight
-    }
-
     pub(crate) fn set_limits(self: &Arc<Self>, mut limits: Limits) {
         let now = Instant::now();
         self.with(|state, fx| {
@@ -336,79 +236,6 @@ impl OriginPool {
         if self.own_max.swap(own, Ordering::Relaxed) != own {
             self.set_limits(self.shared.limits());
         }
-    }
-
-    /// Closes the least recently used idle connection of this origin.
-    pub(crate) fn evict_oldest(self: &Arc<Self>, for_line: bool) -> bool {
-        let reason = match for_line {
-            true if self.shared.total.is_above() => CloseReason::LimitLowered,
-            true => CloseReason::Yielded,
-            false => CloseReason::IdleLimit,
-        };
-        self.with(|state, fx| {
-            loop {
-                let before = fx.close.len();
-                if state.evict_oldest(reason, fx).is_none() {
-                    return false;
-                }
-                // One whose permit is on its way back brings the line nothing more: another goes.
-                let evicted = &fx.close[before..];
-                if !for_line || evicted.iter().any(|channel| channel.meta.set_evicted()) {
-                    return true;
-                }
-            }
-        })
-    }
-
-    /// Closes all idle connections of this origin; returns how many.
-    pub(crate) fn close_idle(self: &Arc<Self>, reason: CloseReason) -> usize {
-        self.with(|state, fx| state.close_idle(reason, fx))
-    }
-
-    // ---- connections opened ahead ----
-
-    pub(crate) fn watch(&self) -> u64 {
-        self.state.lock().watch()
-    }
-
-    pub(crate) fn unwatch(&self, id: u64) {
-        let watcher = self.state.lock().unwatch(id);
-        drop(watcher);
-    }
-
-    pub(crate) fn poll_watcher(
-        &self,
-        id: u64,
-        target: usize,
-        more: bool,
-        cx: &Context<'_>,
-    ) -> Warmth {
-        self.state.lock().poll_watcher(id, target, more, cx)
-    }
-
-    /// Begins a dial that nobody waits for, if a permit is free and there is room.
-    pub(crate) fn dial_ahead(self: &Arc<Self>) -> bool {
-        let Some(permit) = self.shared.total.try_request(self) else {
-            return false;
-        };
-        // A shutdown may have taken it for a dial about to begin: it looks again when the permit
-        // has gone back unused.
-        let _bell = self.shared.alive.enter();
-        let used = self.state.lock().use_permit(permit);
-        let Ok((permit, tag)) = used else {
-            return false;
-        };
-        dial::spawn(self, permit, tag);
-        true
-    }
-
-    /// Dials until the origin has as many connections as it is to keep. Only from within a task, as
-    /// it spawns.
-    pub(crate) fn replenish(self: &Arc<Self>) {
-        while self.state.lock().is_below_minimum()
-            && self.shared.may_idle_more()
-            && self.dial_ahead()
-        {}
     }
 
     /// Drops the claim that the idle index holds an entry, unless there is an idle connection
@@ -453,59 +280,6 @@ impl OriginPool {
         })
         .with_phase(Phase::Acquire)
         .with_origin(self.key.origin().clone())
-    }
-
-    fn with<R>(self: &Arc<Self>, operation: impl FnOnce(&mut Locked, &mut Fx) -> R) -> R {
-        let mut fx = Fx::default();
-        let result = operation(&mut self.state.lock(), &mut fx);
-        self.apply(fx);
-        result
-    }
-
-    /// Carries out what an operation left to do. Asking for permits may leave more to do.
-    fn apply(self: &Arc<Self>, fx: Fx) {
-        let mut next = Some(fx);
-        while let Some(fx) = next.take() {
-            if fx.idle_change != 0 {
-                self.shared.index.add(fx.idle_change);
-            }
-            if let Some(since) = fx.list {
-                self.shared.index.push(since, Arc::downgrade(self));
-            }
-            for ticket in fx.withdraw {
-                self.shared.total.withdraw(ticket);
-            }
-            for waker in fx.wake {
-                waker.wake();
-            }
-            drop(fx.close);
-            drop((fx.spent, fx.errors));
-            if !fx.release.is_empty() {
-                // A shutdown may have taken them for dials about to begin: it looks again.
-                let _bell = self.shared.alive.enter();
-                drop(fx.release);
-            }
-            if fx.ask > 0 {
-                next = Some(self.ask(fx.ask));
-            }
-        }
-    }
-
-    fn ask(self: &Arc<Self>, permits: usize) -> Fx {
-        let mut fx = Fx::default();
-        // The head's time is the claim's: origins are served in the order of their waiters.
-        let since = self.state.lock().head_since().unwrap_or_else(Instant::now);
-        for left in (1..=permits).rev() {
-            match self.shared.total.request(self, since) {
-                Ok(permit) => self.state.lock().permit_granted(permit, &mut fx),
-                Err(ticket) => {
-                    self.state.lock().permit_queued(ticket, left, &mut fx);
-                    self.shared.rebalance();
-                    break;
-                }
-            }
-        }
-        fx
     }
 }
 
