@@ -292,6 +292,13 @@ impl OriginTransport {
     pub fn set_max_connections(&self, max: Option<NonZeroUsize>) {
         self.pool.set_own_max(max);
     }
+
+    /// The same for settings that are applied again and again: it does nothing unless `max` is another
+    /// than it was given last, `None` to begin with. So what was set by hand since stays until the
+    /// settings change.
+    pub fn configure_max_connections(&self, max: Option<NonZeroUsize>) {
+        self.pool.configure_own_max(max);
+    }
 }
 
 impl<B> Service<Request<B>> for OriginTransport

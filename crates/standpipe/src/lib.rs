@@ -63,8 +63,8 @@ pub use standpipe_core::{
 };
 pub use standpipe_metrics::{HostMetrics, PoolMetrics, Recorder};
 pub use standpipe_rate_limit::{
-    Handle as RateLimitHandle, Quota, RateLimitConfig, RateLimitStats, RequestCost, ServerWord,
-    Settle, Store,
+    ConcurrencyHandle, Handle as RateLimitHandle, Quota, RateLimitConfig, RateLimitStats,
+    RequestCost, ServerWord, Settle, Store,
 };
 pub use standpipe_retry::{
     BudgetPolicy, ExponentialBackoff, GiveUpEvent, GiveUpReason, Jitter, Methods, Peeked,

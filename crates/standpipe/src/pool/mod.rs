@@ -17,7 +17,7 @@ use http::{Method, Request, Response, Uri};
 use standpipe_circuit_breaker::Handle;
 use standpipe_core::{Body, BoxError, Error, ErrorKind, Origin};
 use standpipe_metrics::{HostMetrics, PoolMetrics, Registry};
-use standpipe_rate_limit::Handle as LimitHandle;
+use standpipe_rate_limit::{ConcurrencyHandle, Handle as LimitHandle};
 use standpipe_transport::{Transport, TransportBuilder};
 use tower_service::Service;
 
@@ -251,12 +251,20 @@ impl Pool {
         host.limit.clone()
     }
 
+    /// The limit of `origin` on requests under way, to look at and to change by hand. None where it
+    /// has none, and when [`circuit_breaker`](Self::circuit_breaker) would be.
+    pub fn concurrency_limit(&self, origin: &Origin) -> Option<ConcurrencyHandle> {
+        let host = self.inner.parts.hosts.parts(origin)?;
+        host.concurrency().cloned()
+    }
+
     /// Sets what holds for a host from its next request on, in place of what held for the same
     /// `name`; names are those of [`PoolBuilder::host`].
     ///
     /// Requests under way end as they began. A host that has requests already keeps its circuit
     /// breaker, its rate limit and its budget of retries as far as their settings stay the same; a
-    /// rate limit with other quotas goes on with what was taken from it.
+    /// rate limit with other quotas goes on with what was taken from it. What was set by hand since,
+    /// such as a quota by its handle, stays until the same setting changes here.
     ///
     /// # Errors
     ///

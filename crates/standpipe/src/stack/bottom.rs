@@ -35,7 +35,11 @@ pub trait Bottom: sealed::Sealed + Clone + Send + Sync + 'static {
     const HOLDS_TO_DEADLINES: bool;
 
     #[doc(hidden)]
-    fn origin(&self, origin: &Origin, max_connections: Option<NonZeroUsize>) -> Self::Service;
+    fn origin(&self, origin: &Origin) -> Self::Service;
+
+    /// Applies what the host's settings say, once its stack is made.
+    #[doc(hidden)]
+    fn configure(service: &Self::Service, max_connections: Option<NonZeroUsize>);
 
     #[doc(hidden)]
     fn transport(&self) -> Option<&Transport>;
@@ -85,10 +89,12 @@ impl Bottom for Transport {
     type Service = OriginTransport;
     const HOLDS_TO_DEADLINES: bool = true;
 
-    fn origin(&self, origin: &Origin, max_connections: Option<NonZeroUsize>) -> OriginTransport {
-        let service = Self::origin(self, origin);
-        service.set_max_connections(max_connections);
-        service
+    fn origin(&self, origin: &Origin) -> OriginTransport {
+        Self::origin(self, origin)
+    }
+
+    fn configure(service: &OriginTransport, max_connections: Option<NonZeroUsize>) {
+        service.configure_max_connections(max_connections);
     }
 
     fn transport(&self) -> Option<&Transport> {
@@ -118,9 +124,11 @@ where
     type Service = Self;
     const HOLDS_TO_DEADLINES: bool = false;
 
-    fn origin(&self, _: &Origin, _: Option<NonZeroUsize>) -> Self {
+    fn origin(&self, _: &Origin) -> Self {
         self.clone()
     }
+
+    fn configure(_: &Self, _: Option<NonZeroUsize>) {}
 
     fn transport(&self) -> Option<&Transport> {
         None

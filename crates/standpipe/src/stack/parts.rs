@@ -17,7 +17,8 @@ pub(crate) struct HostParts {
     pub(super) headers: Option<Arc<HeaderMap>>,
     pub(crate) circuit: Option<Kept<CircuitHandle, CircuitBreakerConfig>>,
     pub(crate) limit: Option<LimitHandle>,
-    pub(crate) concurrency: Option<ConcurrencyHandle>,
+    pub(super) concurrency: Option<ConcurrencyHandle>,
+    pub(super) limits_concurrency: bool,
     pub(crate) retry: Option<RetryHandle<Peek>>,
 }
 
@@ -27,6 +28,13 @@ impl HostParts {
             headers,
             ..Self::default()
         }
+    }
+
+    /// The limit on requests under way, where it is on.
+    pub(crate) fn concurrency(&self) -> Option<&ConcurrencyHandle> {
+        self.concurrency
+            .as_ref()
+            .filter(|_| self.limits_concurrency)
     }
 }
 
@@ -99,7 +107,7 @@ impl fmt::Debug for HostParts {
             .field("headers", &names(self.headers.as_ref()))
             .field("circuit", &self.circuit)
             .field("limit", &self.limit)
-            .field("concurrency", &self.concurrency)
+            .field("concurrency", &self.concurrency())
             .finish_non_exhaustive()
     }
 }
