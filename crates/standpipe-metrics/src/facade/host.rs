@@ -132,12 +132,11 @@ impl FacadeHost {
         }
     }
 
-    fn breaker(&self, to: BreakerState) {
+    fn breaker(&self, now: BreakerState) {
         for state in BreakerState::ALL {
             let key = Key::of(Id::BreakerState).word(state.as_str());
-            self.set(key, if state == to { 1.0 } else { 0.0 });
+            self.set(key, if state == now { 1.0 } else { 0.0 });
         }
-        self.count(Key::of(Id::BreakerTransitions).word(to.as_str()));
     }
 }
 
@@ -160,7 +159,11 @@ impl HostRecord for FacadeHost {
             Event::Retried { .. } => self.count(Key::of(Id::Retries)),
             Event::RetryGivenUp { reason } => self.count(Key::of(Id::RetriesGivenUp).word(reason)),
             Event::RetryBudget { available } => self.set(Key::of(Id::RetryBudget), available),
-            Event::BreakerTransition { to, .. } => self.breaker(to),
+            Event::BreakerTransition { to, .. } => {
+                self.breaker(to);
+                self.count(Key::of(Id::BreakerTransitions).word(to.as_str()));
+            }
+            Event::BreakerReplaced { state } => self.breaker(state),
             Event::LimiterWaited { wait } => self.time(Id::LimiterWait, wait),
             Event::LimiterRejected => self.count(Key::of(Id::LimiterRejections)),
             Event::LimiterPaused { .. } => self.count(Key::of(Id::LimiterPauses)),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::{Request, Response};
 use standpipe_circuit_breaker::CircuitBreakerConfig;
 use standpipe_core::{Body, BoxError, Error};
-use standpipe_metrics::{MetricsLayer, Registry};
+use standpipe_metrics::{BreakerState, MetricsLayer, Registry};
 use standpipe_retry::{ExponentialBackoff, Jitter, RetryPolicy};
-use standpipe_router::HostRouter;
+use standpipe_router::{HostRouter, HostRouterBuilder};
 use standpipe_timeout::{RequestTimeout, TimeoutLayer};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -82,7 +82,7 @@ where
         let settings = Arc::new(HostSettings::new(table, hooks, registry.clone(), &config));
         let handed_down = T::Bottom::HOLDS_TO_DEADLINES && self.host_stack.holds_to_deadlines();
         let make = MakeHostStack::new(self.host_stack, bottom, Arc::clone(&settings));
-        let hosts = router(&config).build_with(make.clone());
+        let hosts = router(&config, &registry).build_with(make.clone());
 
         // Where all that waits below for the head holds to the deadline, one timer is enough for it.
         let total = TimeoutLayer::new(total(&config));
@@ -131,8 +131,18 @@ where
     }
 }
 
-fn router(config: &PoolConfig) -> standpipe_router::HostRouterBuilder {
+fn router(config: &PoolConfig, registry: &Registry) -> HostRouterBuilder {
     let router = HostRouter::builder().max_hosts(config.max_hosts);
+    let router = match config.metrics {
+        true => {
+            let registry = registry.clone();
+            // Its circuit went with it.
+            router.on_evict(move |origin, _| {
+                registry.host(origin).breaker_replaced(BreakerState::Closed);
+            })
+        }
+        false => router,
+    };
     match config.host_idle_timeout {
         Some(timeout) => router.idle_timeout(timeout),
         None => router.no_idle_timeout(),

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request};
-use standpipe_circuit_breaker::{Handle, State, Transition};
+use standpipe_circuit_breaker::{Handle, Transition};
 use standpipe_core::{Body, BoxError, Origin};
-use standpipe_metrics::{BreakerState, HostRecorder};
+use standpipe_metrics::HostRecorder;
 use standpipe_rate_limit::{HttpCost, RateLimitBuilder, Store};
 use standpipe_retry::{GiveUpEvent, Peek, Peeked, RetryEvent, RetryLayer, Verdict};
 
@@ -110,17 +110,7 @@ impl Hooks {
     }
 
     /// The same for the circuit of a host.
-    pub(super) fn watch_circuit(
-        &self,
-        circuit: &Handle,
-        origin: &Origin,
-        recorder: Option<&HostRecorder>,
-    ) {
-        if let Some(recorder) = recorder.cloned() {
-            circuit.on_transition(move |change| {
-                recorder.breaker_transition(told(change.from), told(change.to));
-            });
-        }
+    pub(super) fn watch_circuit(&self, circuit: &Handle, origin: &Origin) {
         if let Some(hook) = self.on_circuit_transition.clone() {
             let origin = origin.clone();
             circuit.on_transition(move |change| hook(&origin, change));
@@ -194,14 +184,6 @@ impl LimitTeller {
 fn tell_budget(recorder: &HostRecorder, budget: Option<u64>) {
     if let Some(retries) = budget {
         recorder.retry_budget(retries as f64);
-    }
-}
-
-fn told(state: State) -> BreakerState {
-    match state {
-        State::Closed => BreakerState::Closed,
-        State::Open => BreakerState::Open,
-        State::HalfOpen => BreakerState::HalfOpen,
     }
 }
 

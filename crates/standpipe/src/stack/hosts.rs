@@ -129,8 +129,22 @@ where
     }
 
     fn rebuild(&self, which: &dyn Fn(&Origin) -> bool) {
+        let mut replaced = Vec::new();
         self.hosts.rebuild(|origin, host| {
-            which(origin).then(|| self.make.make(origin, Some(host.parts())))
+            let before = which(origin).then(|| host.parts())?;
+            replaced.extend(
+                before
+                    .circuit
+                    .clone()
+                    .map(|circuit| (origin.clone(), circuit)),
+            );
+            Some(self.make.make(origin, Some(before)))
         });
+        // What was made may have lost to another change of the settings: which circuit a host has is
+        // known now, and one that it has no more never comes back.
+        for (origin, circuit) in replaced {
+            let now = self.parts(&origin);
+            circuit.give_way(now.as_ref().and_then(|parts| parts.circuit.as_ref()));
+        }
     }
 }

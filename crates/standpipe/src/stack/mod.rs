@@ -4,6 +4,7 @@ mod attempt;
 mod body;
 mod bottom;
 mod breaker;
+mod circuit;
 mod connection_events;
 mod default_headers;
 mod hooks;
