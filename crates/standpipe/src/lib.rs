@@ -47,9 +47,9 @@ pub use shared::{init_shared_blocking, shared_blocking};
 pub use stack::{
     AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, ConnectionEvents, Core,
     DefaultHeaders, DefaultHeadersLayer, Fixed, Hop, HostBreaker, HostContext, HostLayer,
-    HostLimit, HostRetry, HostService, HostStack, HostTotals, Hosts, IntoBottom, MakeHostStack,
-    NewHostStack, NoLayer, Optional, OptionalFuture, PerOrigin, RateLimitEvent, Stack, StackBody,
-    Swapped, SwappedFuture,
+    HostLimit, HostRetry, HostService, HostStack, HostTotals, Hosts, IdempotencyKeys, IntoBottom,
+    MakeHostStack, NewHostStack, NoLayer, Optional, OptionalFuture, PerOrigin, RateLimitEvent,
+    Stack, StackBody, Swapped, SwappedFuture,
 };
 pub use stream::{BytesStream, Lines};
 

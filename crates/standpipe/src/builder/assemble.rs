@@ -17,8 +17,8 @@ use super::recorder::SharedRecorder;
 use crate::config::HostPattern;
 use crate::pool::{self, Pool};
 use crate::stack::{
-    Bottom, ConnectionEvents, Core, Hooks, HostSettings, HostTable, HostTotals, IntoBottom, Known,
-    MakeHostStack, NewHostStack, PerHost, StackBody,
+    Bottom, ConnectionEvents, Core, Hooks, HostSettings, HostTable, HostTotals, IdempotencyKeys,
+    IntoBottom, Known, MakeHostStack, NewHostStack, PerHost, StackBody,
 };
 use crate::{HostConfig, PoolConfig};
 
@@ -79,6 +79,7 @@ where
             provider_errors: config.provider_errors,
             ..self.settings.hooks
         };
+        let make_key = hooks.idempotency_key.clone();
         let settings = Arc::new(HostSettings::new(table, hooks, registry.clone(), &config));
         let handed_down = T::Bottom::HOLDS_TO_DEADLINES && self.host_stack.holds_to_deadlines();
         let make = MakeHostStack::new(self.host_stack, bottom, Arc::clone(&settings));
@@ -98,7 +99,8 @@ where
         }
         .layer(hop);
         let redirected = config.redirect_layer()?.layer(hop);
-        let timed = HostTotals::new(total.layer(redirected), Arc::clone(&settings));
+        let keyed = IdempotencyKeys::new(redirected, make_key);
+        let timed = HostTotals::new(total.layer(keyed), Arc::clone(&settings));
         let metrics = MetricsLayer::new(registry.clone()).enabled(config.metrics);
         let stack = self.outer.layer(metrics.layer(timed));
         let parts = pool::Parts {

@@ -124,8 +124,16 @@ impl<O, H, T> PoolBuilder<O, H, T> {
     }
 
     /// Gives requests whose method is not idempotent an `Idempotency-Key`, unless they have one: a
-    /// new one from `make` for each request, the same on all of its attempts. They are then sent
-    /// again where they may have arrived: only for servers that know the header.
+    /// new one from `make` for each request, the same on all of its attempts and on each hop of a
+    /// redirect that keeps the method. They are then sent again where they may have arrived: only for
+    /// servers that know the header.
+    ///
+    /// They have it whether or not they may be tried again, and whatever stands in the place of the
+    /// retry.
+    ///
+    /// # Panics
+    ///
+    /// A panic of the function goes through the request's future.
     #[must_use]
     pub fn idempotency_key(
         mut self,

@@ -18,7 +18,7 @@ type OnRetry = dyn Fn(&RetryEvent<'_>) + Send + Sync;
 type OnGiveUp = dyn Fn(&GiveUpEvent<'_>) + Send + Sync;
 type Classify = dyn Fn(&Peeked<'_>) -> Verdict + Send + Sync;
 type BeforeAttempt = dyn Fn(&mut Parts, u32) -> Result<(), BoxError> + Send + Sync;
-type MakeKey = dyn Fn() -> HeaderValue + Send + Sync;
+pub(super) type MakeKey = dyn Fn() -> HeaderValue + Send + Sync;
 type OnTransition = dyn Fn(&Origin, &Transition) + Send + Sync;
 type OnRateLimit = dyn Fn(&Origin, &RateLimitEvent) + Send + Sync;
 type CostOf = dyn Fn(&Origin, &Request<Body>) -> u32 + Send + Sync;
@@ -89,9 +89,6 @@ impl Hooks {
         }
         if let Some(hook) = self.before_attempt.clone() {
             layer = layer.before_attempt(move |head, number| hook(head, number));
-        }
-        if let Some(make) = self.idempotency_key.clone() {
-            layer = layer.idempotency_key(move || make());
         }
         layer
     }

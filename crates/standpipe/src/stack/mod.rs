@@ -11,6 +11,7 @@ mod hooks;
 mod host_layer;
 mod host_stack;
 mod hosts;
+mod idempotency;
 mod judge;
 mod limit;
 mod optional;
@@ -33,6 +34,8 @@ pub use host_layer::{Around, Fixed, HostContext, HostLayer, NoLayer, PerOrigin};
 pub use host_stack::{HostStack, NewHostStack};
 pub use hosts::{Hosts, MakeHostStack};
 pub(crate) use hosts::{Known, KnownHosts};
+pub use idempotency::IdempotencyKeys;
+pub(crate) use idempotency::{IDEMPOTENCY_KEY, KEYS as IDEMPOTENCY_KEYS};
 pub use judge::AnyRetryAfter;
 pub use limit::HostLimit;
 pub use optional::{Optional, OptionalFuture};
@@ -59,7 +62,8 @@ pub type Hop<H, T> = crate::Cookies<Hosts<H, T>>;
 pub type Hop<H, T> = Hosts<H, T>;
 
 /// What a pool's layers stand around: all of the stack, but for the layers put around the whole.
-pub type Core<H = HostStack, T = Transport> = Metrics<HostTotals<Timeout<Redirect<Hop<H, T>>>>>;
+pub type Core<H = HostStack, T = Transport> =
+    Metrics<HostTotals<Timeout<IdempotencyKeys<Redirect<Hop<H, T>>>>>>;
 
 /// The whole stack as it is by default, typed and without a box; see
 /// [`PoolBuilder::build_service`](crate::PoolBuilder::build_service).
