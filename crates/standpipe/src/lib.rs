@@ -49,7 +49,7 @@ pub use stack::{
     DefaultHeaders, DefaultHeadersLayer, Fixed, Hop, HostBreaker, HostContext, HostLayer,
     HostLimit, HostRetry, HostService, HostStack, HostTotals, Hosts, IdempotencyKeys, IntoBottom,
     MakeHostStack, NewHostStack, NoLayer, Optional, OptionalFuture, PerOrigin, RateLimitEvent,
-    Stack, StackBody, Swapped, SwappedFuture,
+    Stack, StackBody, Swapped, SwappedFuture, UntilShutdown, UntilShutdownFuture,
 };
 pub use stream::{BytesStream, Lines};
 

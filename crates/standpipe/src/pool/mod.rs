@@ -336,7 +336,8 @@ impl Pool {
     /// connections are closed. Requests under way and their bodies have until the end of `grace`; then
     /// they are cut with the same error. The report says how many ended in which way.
     ///
-    /// Over another service than our transport, requests under way are not waited for.
+    /// Over another service than our transport, requests under way are not waited for and not cut: what
+    /// that service was called with goes on.
     ///
     /// # Cancel safety
     ///

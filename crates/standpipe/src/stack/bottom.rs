@@ -1,11 +1,12 @@
 use std::num::NonZeroUsize;
 
-use standpipe_core::{Body, BoxError, Error, Origin};
+use standpipe_core::{Body, BoxError, Closing, Error, Origin};
 use standpipe_transport::{OriginTransport, Transport, TransportBuilder};
 use tower_service::Service;
 
 use super::connection_events::ConnectionEvents;
 use super::swapped::Swapped;
+use super::until_shutdown::UntilShutdown;
 use crate::PoolConfig;
 
 /// What a pool is built over: a transport of ours that is yet to be built, or any service.
@@ -35,7 +36,7 @@ pub trait Bottom: sealed::Sealed + Clone + Send + Sync + 'static {
     const HOLDS_TO_DEADLINES: bool;
 
     #[doc(hidden)]
-    fn origin(&self, origin: &Origin) -> Self::Service;
+    fn origin(&self, origin: &Origin, closing: &Closing) -> Self::Service;
 
     /// Applies what the host's settings say, once its stack is made.
     #[doc(hidden)]
@@ -89,7 +90,7 @@ impl Bottom for Transport {
     type Service = OriginTransport;
     const HOLDS_TO_DEADLINES: bool = true;
 
-    fn origin(&self, origin: &Origin) -> OriginTransport {
+    fn origin(&self, origin: &Origin, _: &Closing) -> OriginTransport {
         Self::origin(self, origin)
     }
 
@@ -121,14 +122,14 @@ where
         + Sync
         + 'static,
 {
-    type Service = Self;
+    type Service = UntilShutdown<Self>;
     const HOLDS_TO_DEADLINES: bool = false;
 
-    fn origin(&self, _: &Origin) -> Self {
-        self.clone()
+    fn origin(&self, origin: &Origin, closing: &Closing) -> UntilShutdown<Self> {
+        UntilShutdown::new(self.clone(), origin, closing)
     }
 
-    fn configure(_: &Self, _: Option<NonZeroUsize>) {}
+    fn configure(_: &UntilShutdown<Self>, _: Option<NonZeroUsize>) {}
 
     fn transport(&self) -> Option<&Transport> {
         None

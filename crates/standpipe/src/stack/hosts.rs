@@ -69,7 +69,7 @@ where
             before,
             parts: HostParts::with_headers(own.headers.clone()),
         };
-        let bottom = self.bottom.origin(origin);
+        let bottom = self.bottom.origin(origin, &settings.closing);
         let deadlines = T::HOLDS_TO_DEADLINES;
         let stack = self.stack.new_stack(&mut host, bottom.clone(), deadlines);
         T::configure(&bottom, own.max_connections);

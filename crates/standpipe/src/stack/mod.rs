@@ -20,6 +20,7 @@ mod retry;
 mod settings;
 mod swapped;
 mod totals;
+mod until_shutdown;
 
 pub use attempt::{AttemptFuture, AttemptTimeout};
 pub use body::StackBody;
@@ -45,6 +46,7 @@ pub use retry::HostRetry;
 pub(crate) use settings::{HostSettings, HostTable, PerHost};
 pub use swapped::{Swapped, SwappedFuture};
 pub use totals::HostTotals;
+pub use until_shutdown::{UntilShutdown, UntilShutdownFuture};
 
 use standpipe_metrics::Metrics;
 use standpipe_timeout::Timeout;
