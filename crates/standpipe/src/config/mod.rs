@@ -7,6 +7,7 @@ mod host;
 mod layers;
 mod pattern;
 mod presets;
+mod secret;
 mod setting;
 
 use std::time::Duration;
