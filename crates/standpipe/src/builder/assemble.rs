@@ -204,15 +204,14 @@ pub(crate) fn host_table(
         ),
         rate_limit: config.rate_limit.clone(),
     };
-    let mut own: Vec<(HostPattern, PerHost)> = Vec::new();
-    for (name, host) in &hosts {
+    let mut table = HostTable::new(others);
+    for (name, host) in hosts {
         // The name first: the other refusals repeat it.
-        let pattern = HostPattern::parse(name)?;
-        let settings = of_host(config, &others, name, host)?;
-        own.retain(|(known, _)| *known != pattern);
-        own.push((pattern, settings));
+        let pattern = HostPattern::parse(&name)?;
+        let settings = of_host(config, table.others(), &name, &host)?;
+        table.set(pattern, settings, (name, host));
     }
-    Ok(HostTable::new(hosts, others, own))
+    Ok(table)
 }
 
 fn of_host(
