@@ -72,8 +72,8 @@ pub use standpipe_retry::{
 };
 pub use standpipe_timeout::RequestTimeout;
 pub use standpipe_transport::{
-    ConnectionStats, Connector, Protocol, Proxy, ShutdownReport, TlsConfig, TlsProvider, Transport,
-    TransportBuilder,
+    ConnectionStats, Connector, MinThroughput, Protocol, Proxy, ShutdownReport, TlsConfig,
+    TlsProvider, Transport, TransportBuilder,
 };
 
 /// All of the metrics: what a snapshot is made of, and what a [`Recorder`] is told.

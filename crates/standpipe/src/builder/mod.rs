@@ -5,6 +5,7 @@ mod retry;
 mod swap;
 mod transport;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use standpipe_circuit_breaker::{CircuitBreakerConfig, Transition};
 use standpipe_core::Origin;
 use standpipe_metrics::Recorder;
 use standpipe_retry::RetryPolicy;
-use standpipe_transport::{Protocol, TransportBuilder};
+use standpipe_transport::{MinThroughput, Protocol, TransportBuilder};
 use tower_layer::Identity;
 
 use crate::stack::{Hooks, HostStack};
@@ -92,19 +93,24 @@ impl<O, H, T> PoolBuilder<O, H, T> {
         max_connections_per_host: usize,
         max_connections: Option<usize>,
         max_idle_per_host: usize,
+        min_idle: usize,
         max_idle: usize,
         max_waiting_per_host: Option<usize>,
         idle_timeout: Option<Duration>,
         max_connection_lifetime: Option<Duration>,
+        max_requests_per_connection: Option<u64>,
+        retire_on_dns_change: bool,
         acquire_timeout: Option<Duration>,
         dial_timeout: Option<Duration>,
         tls_handshake_timeout: Option<Duration>,
         response_header_timeout: Option<Duration>,
         body_idle_timeout: Option<Duration>,
+        body_throughput: Option<MinThroughput>,
         write_idle_timeout: Option<Duration>,
         tcp_keepalive: Option<Duration>,
         tcp_keepalive_interval: Option<Duration>,
         tcp_keepalive_retries: Option<u32>,
+        local_address: Option<IpAddr>,
         attempt_timeout: Option<Duration>,
         request_timeout: Option<Duration>,
         initial_retry_delay: Duration,
