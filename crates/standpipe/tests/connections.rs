@@ -62,10 +62,7 @@ async fn a_body_that_comes_too_slowly_is_given_up() {
         }
     });
     let error = sent.await.unwrap().unwrap_err();
-    assert!(
-        matches!(error.kind(), ErrorKind::BodyIdleTimeout { .. }),
-        "{error}"
-    );
+    assert_eq!(error.kind(), ErrorKind::BodyIdleTimeout);
     assert_eq!(begun.elapsed(), secs(4));
     dripping.await.unwrap();
 }
