@@ -13,7 +13,7 @@ use super::{Pool, PoolStats, metrics};
 use crate::{HostConfig, PoolConfig};
 
 impl Pool {
-    /// The settings in force. A policy given to [`PoolBuilder::retry_policy`] goes before those of the
+    /// The settings in force. A policy given to [`retry_policy`](crate::PoolBuilder::retry_policy) goes before those of the
     /// retries here.
     pub fn config(&self) -> &PoolConfig {
         &self.inner.parts.config
@@ -66,7 +66,7 @@ impl Pool {
     }
 
     /// Sets what holds for a host from its next request on, in place of what held for the same
-    /// `name`; names are those of [`PoolBuilder::host`].
+    /// `name`; names are those of [`PoolBuilder::host`](crate::PoolBuilder::host).
     ///
     /// Requests under way end as they began. A host that has requests already keeps its circuit
     /// breaker, its rate limit and its budget of retries as far as their settings stay the same; a
