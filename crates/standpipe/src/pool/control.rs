@@ -13,8 +13,8 @@ use super::{Pool, PoolStats, metrics};
 use crate::{HostConfig, PoolConfig};
 
 impl Pool {
-    /// The settings in force. A policy given to [`retry_policy`](crate::PoolBuilder::retry_policy) goes before those of the
-    /// retries here.
+    /// The settings in force. A policy given to [`retry_policy`](crate::PoolBuilder::retry_policy)
+    /// goes before those of the retries here.
     pub fn config(&self) -> &PoolConfig {
         &self.inner.parts.config
     }
