@@ -59,7 +59,9 @@ where
     B::Error: Into<BoxError>,
 {
     async fn call(&mut self, request: Request<NoBody>) -> Result<usize, BoxError> {
-        poll_fn(|cx| self.0.poll_ready(cx)).await.map_err(Into::into)?;
+        poll_fn(|cx| self.0.poll_ready(cx))
+            .await
+            .map_err(Into::into)?;
         let response = self.0.call(request).await.map_err(Into::into)?;
         read(response).await
     }

@@ -1,9 +1,9 @@
-//! What a request costs under the layers of standpipe-metrics, over a service that answers at once.
+//! What a request costs under the layers of standpipe-metrics, over a service that answers at the second poll.
 //!
 //! `benches/metrics/run` builds this, runs it and prints the table.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -117,7 +117,7 @@ where
             let mut service = service.clone();
             tokio::spawn(async move {
                 let uri = http::Uri::from_static("https://api.example.com/v1/messages");
-                for n in 0..each {
+                for _ in 0..each {
                     let mut request = Request::new(Body::empty());
                     *request.uri_mut() = uri.clone();
                     std::future::poll_fn(|cx| service.poll_ready(cx))
@@ -131,9 +131,6 @@ where
                         if frame.await.is_none() {
                             break;
                         }
-                    }
-                    if n % 32 == 31 {
-                        tokio::task::yield_now().await;
                     }
                 }
             })
@@ -160,23 +157,48 @@ fn registry(prometheus: bool) -> (Registry, Option<PrometheusHandle>) {
     (Registry::builder().recorder(facade).build(), Some(handle))
 }
 
-/// Answers at once with the same few bytes.
+/// Answers with the same few bytes, at the second poll: all tasks' requests are under way together.
 #[derive(Clone)]
 struct Echo<F>(F);
 
+/// An answer on its way.
+struct Answer<F> {
+    body: F,
+    polled: bool,
+}
+
 impl<F, R> Service<Request<Body>> for Echo<F>
 where
-    F: Fn(Bytes) -> R,
+    F: Fn(Bytes) -> R + Copy + Unpin,
 {
     type Response = Response<R>;
     type Error = Infallible;
-    type Future = Ready<Result<Response<R>, Infallible>>;
+    type Future = Answer<F>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, _: Request<Body>) -> Self::Future {
-        ready(Ok(Response::new((self.0)(Bytes::from_static(b"hello")))))
+        Answer {
+            body: self.0,
+            polled: false,
+        }
+    }
+}
+
+impl<F, R> Future for Answer<F>
+where
+    F: Fn(Bytes) -> R + Unpin,
+{
+    type Output = Result<Response<R>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !std::mem::replace(&mut self.polled, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let body = (self.body)(Bytes::from_static(b"hello"));
+        Poll::Ready(Ok(Response::new(body)))
     }
 }

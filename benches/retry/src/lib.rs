@@ -32,7 +32,9 @@ pub fn command(meter: impl Fn() -> usize) -> Result<(Duration, usize), AnyError>
     let case = args.next().ok_or(USAGE)?;
     let headers = args.next().ok_or(USAGE)?.parse()?;
     let calls = args.next().ok_or(USAGE)?.parse()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
     let (before, begun) = (meter(), Instant::now());
     runtime.block_on(run(&case, headers, calls))?;
     Ok((begun.elapsed(), meter() - before))
@@ -79,8 +81,13 @@ where
     for _ in 0..calls {
         let mut request = Request::new(body(Bytes::new()));
         *request.uri_mut() = uri.clone();
-        for name in ["authorization", "accept", "user-agent", "x-request-id"].iter().take(headers) {
-            request.headers_mut().insert(*name, HeaderValue::from_static("value"));
+        for name in ["authorization", "accept", "user-agent", "x-request-id"]
+            .iter()
+            .take(headers)
+        {
+            request
+                .headers_mut()
+                .insert(*name, HeaderValue::from_static("value"));
         }
         let service = service.ready().await.map_err(Into::into)?;
         let answer = service.call(black_box(request)).await;

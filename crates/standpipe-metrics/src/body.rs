@@ -76,6 +76,7 @@ where
     type Data = B::Data;
     type Error = Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -89,10 +90,12 @@ where
         Poll::Ready(frame.map(|frame| frame.map_err(|error| Error::from_boxed(error.into()))))
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.inner.is_end_stream()
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }

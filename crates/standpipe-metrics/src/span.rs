@@ -12,10 +12,13 @@ use crate::redact::{Redacted, SecretKeys};
 /// The name under which `tracing` filters find it.
 const TARGET: &str = "standpipe";
 
+/// Its level: not made where no subscriber wants any of it.
+pub(crate) const LEVEL: Level = Level::INFO;
+
 pub(crate) fn of_attempt<B>(request: &Request<B>, keys: &SecretKeys) -> Span {
     span!(
         target: TARGET,
-        Level::INFO,
+        LEVEL,
         "http.client.request",
         otel.name = name_of(request),
         otel.kind = "client",

@@ -22,7 +22,11 @@ async fn main() -> Result<(), BoxError> {
     println!("{} {}", one.local_addr()?.port(), two.local_addr()?.port());
     tokio::spawn(accept(one, |stream| async {
         let service = service_fn(answer);
-        drop(http1::Builder::new().serve_connection(stream, service).await);
+        drop(
+            http1::Builder::new()
+                .serve_connection(stream, service)
+                .await,
+        );
     }));
     tokio::spawn(accept(two, |stream| async {
         let service = service_fn(answer);

@@ -60,6 +60,7 @@ impl Cells {
     }
 
     /// Counts a request that begins; says whether many have begun here.
+    #[inline]
     pub(crate) fn start(&self, scope: Scope, owned: bool) -> bool {
         add(&self.tallies[scope as usize].started, 1, owned) >= HOT
     }

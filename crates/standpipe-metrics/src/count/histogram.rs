@@ -44,10 +44,12 @@ pub(crate) struct Took {
 }
 
 impl Took {
+    #[inline]
     pub(crate) fn of(time: Duration) -> Self {
         Self::of_nanos(nanos(time))
     }
 
+    #[inline]
     fn of_nanos(nanos: u64) -> Self {
         Self {
             nanos,
@@ -167,6 +169,7 @@ impl Distribution {
     }
 }
 
+#[inline]
 fn bucket_of(nanos: u64) -> usize {
     if nanos < 1 << FIRST {
         return 0;

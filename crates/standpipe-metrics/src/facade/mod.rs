@@ -1,6 +1,9 @@
 //! The recorder that hands on to the `metrics` crate.
 
 mod host;
+mod kind;
+mod lists;
+mod requests;
 mod series;
 mod table;
 

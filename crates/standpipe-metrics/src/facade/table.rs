@@ -1,12 +1,20 @@
-//! The handles of one host, each resolved once.
+//! The series of one host.
 
-use std::sync::OnceLock;
+use http::StatusCode;
+use metrics::{Counter, Gauge, Histogram, Label};
 
-use metrics::{Counter, Gauge, Histogram};
-
+use super::To;
+use super::lists::{Listed, Lists, same};
 use super::series::Id;
+use crate::recorder::HostLabels;
+use crate::span::is_error;
 
-const LISTS: usize = 32;
+/// The handles of one host, each made once.
+pub(super) struct Table {
+    to: To,
+    labels: Vec<Label>,
+    handles: Lists<Key, Instrument, 8>,
+}
 
 /// What tells one series of a host from another: each part from a bounded set, so the table is too.
 #[derive(Clone, Copy, Debug)]
@@ -21,62 +29,89 @@ pub(super) struct Key {
 }
 
 /// A handle of the kind that its series is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Instrument {
     Counter(Counter),
     Gauge(Gauge),
     Histogram(Histogram),
 }
 
-/// Short lists that only grow: found without a lock, and added to without one, so that the exporter's
-/// code, which makes the handles, may come back here.
-#[derive(Debug, Default)]
-pub(super) struct Table {
-    lists: [Next; LISTS],
-}
-
-#[derive(Debug, Default)]
-struct Next(OnceLock<Box<Node>>);
-
-#[derive(Debug)]
-struct Node {
-    key: Key,
-    instrument: Instrument,
-    next: Next,
-}
-
 impl Table {
-    pub(super) fn get(&self, key: Key, make: impl FnOnce() -> Instrument) -> &Instrument {
-        let mut next = &self.lists[key.list()];
-        while let Some(node) = next.0.get() {
-            if node.key == key {
-                return &node.instrument;
-            }
-            next = &node.next;
+    pub(super) fn new(to: To, host: &HostLabels<'_>) -> Self {
+        let mut labels = vec![Label::new("server.address", host.address().to_owned())];
+        let port = host.port();
+        labels.extend(port.map(|port| Label::new("server.port", port.to_string())));
+        Self {
+            to,
+            labels,
+            handles: Lists::default(),
         }
-        append(next, key, make())
+    }
+
+    pub(super) fn get(&self, key: Key) -> &Instrument {
+        self.handles.get(&key, || self.make(key, None))
+    }
+
+    /// Of requests with that method.
+    #[cold]
+    pub(super) fn of_request(&self, key: Key, method: &str) -> Instrument {
+        self.handles
+            .get(&key, || self.make(key, Some(method)))
+            .clone()
+    }
+
+    #[cold]
+    fn make(&self, key: Key, method: Option<&str>) -> Instrument {
+        let series = key.id.series();
+        let mut labels = self.labels.clone();
+        let mut add = |name: &'static str, value: String| labels.push(Label::new(name, value));
+        if let Some(method) = method {
+            add("http.request.method", method.to_owned());
+        }
+        if let Some(template) = key.template {
+            add("url.template", template.to_owned());
+        }
+        let status = StatusCode::from_u16(key.status).ok();
+        if let Some(status) = status {
+            add("http.response.status_code", status.as_str().to_owned());
+        }
+        match (key.word, status) {
+            (Some(word), _) => add(word_of(key.id), word.to_owned()),
+            (None, Some(status)) if is_error(status) => {
+                add("error.type", status.as_str().to_owned());
+            }
+            (None, _) => {}
+        }
+        let name = metrics::Key::from_parts(series.name, labels);
+        self.to.resolve(series.kind, &name)
     }
 }
 
-#[cold]
-fn append(mut next: &Next, key: Key, instrument: Instrument) -> &Instrument {
-    let mut new = Box::new(Node {
-        key,
-        instrument,
-        next: Next::default(),
-    });
-    loop {
-        // The race for the list's end: who loses it goes on from the node that won.
-        let lost = next.0.set(new).err();
-        let Some(node) = next.0.get() else {
-            unreachable!("it was set, here or by another thread");
-        };
-        match lost {
-            None => return &node.instrument,
-            Some(_) if node.key == key => return &node.instrument,
-            Some(mine) => new = mine,
+impl Instrument {
+    pub(super) fn count(&self) {
+        if let Self::Counter(counter) = self {
+            counter.increment(1);
         }
-        next = &node.next;
+    }
+
+    #[inline]
+    pub(super) fn shift(&self, by: f64) {
+        if let Self::Gauge(gauge) = self {
+            gauge.increment(by);
+        }
+    }
+
+    pub(super) fn set(&self, to: f64) {
+        if let Self::Gauge(gauge) = self {
+            gauge.set(to);
+        }
+    }
+
+    #[inline]
+    pub(super) fn measure(&self, value: f64) {
+        if let Self::Histogram(histogram) = self {
+            histogram.record(value);
+        }
     }
 }
 
@@ -95,15 +130,15 @@ impl Key {
         self.word = Some(word);
         self
     }
-
-    fn list(&self) -> usize {
-        let method = usize::from(self.method.unwrap_or(0));
-        (self.id as usize + 5 * method + usize::from(self.status)) % LISTS
-    }
 }
 
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
+impl Listed for Key {
+    fn list(&self) -> usize {
+        let method = usize::from(self.method.unwrap_or(0));
+        self.id as usize + 5 * method + usize::from(self.status)
+    }
+
+    fn is(&self, other: &Self) -> bool {
         self.id == other.id
             && self.method == other.method
             && self.status == other.status
@@ -112,65 +147,13 @@ impl PartialEq for Key {
     }
 }
 
-fn same(a: Option<&'static str>, b: Option<&'static str>) -> bool {
-    match (a, b) {
-        (Some(a), Some(b)) => std::ptr::eq(a, b) || a == b,
-        (None, None) => true,
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Barrier;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    fn noop() -> Instrument {
-        Instrument::Counter(Counter::noop())
-    }
-
-    #[test]
-    fn each_key_is_resolved_once() {
-        let table = Table::default();
-        let made = AtomicUsize::new(0);
-        for _ in 0..3 {
-            for status in 100..600 {
-                let mut key = Key::of(Id::RequestDuration);
-                key.status = status;
-                table.get(key, || {
-                    made.fetch_add(1, Ordering::Relaxed);
-                    noop()
-                });
-            }
-        }
-        assert_eq!(made.into_inner(), 500);
-    }
-
-    #[test]
-    fn threads_that_meet_at_a_new_key_get_one_handle() {
-        let table = Table::default();
-        let barrier = Barrier::new(4);
-        let found: Vec<Vec<usize>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..4)
-                .map(|_| {
-                    scope.spawn(|| {
-                        barrier.wait();
-                        let keys = (0..200).map(|status| {
-                            let mut key = Key::of(Id::Retries);
-                            key.status = status;
-                            key
-                        });
-                        keys.map(|key| std::ptr::from_ref(table.get(key, noop)).addr())
-                            .collect()
-                    })
-                })
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect()
-        });
-        assert!(found.windows(2).all(|pair| pair[0] == pair[1]));
+/// The label that a key's word is for.
+fn word_of(id: Id) -> &'static str {
+    match id {
+        Id::OpenConnections => "http.connection.state",
+        Id::ConnectionsClosed => "http.connection.close_reason",
+        Id::RetriesGivenUp => "http.retry.reason",
+        Id::BreakerState | Id::BreakerTransitions => "http.circuit_breaker.state",
+        _ => "error.type",
     }
 }

@@ -65,14 +65,19 @@ fn key_of(uri: &Uri) -> Option<(bool, &str)> {
 
 /// Spreads what differs at either end: hosts of one domain, and ports of one host.
 fn place_of(authority: &str) -> usize {
-    let ends = |bytes: &[u8]| {
-        let mut word = [0; 8];
-        let n = bytes.len().min(8);
-        word[..n].copy_from_slice(&bytes[..n]);
-        u64::from_le_bytes(word)
-    };
     let bytes = authority.as_bytes();
-    let tail = &bytes[bytes.len().saturating_sub(8)..];
-    let mixed = (ends(bytes) ^ ends(tail).rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (head, tail) = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
+        _ => (short(bytes), 0),
+    };
+    let mixed = (head ^ tail.rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 60) as usize % PLACES
+}
+
+/// Of fewer than eight bytes.
+#[cold]
+fn short(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0, |word, byte| word << 8 | u64::from(*byte))
 }

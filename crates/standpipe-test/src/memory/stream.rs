@@ -114,7 +114,7 @@ impl AsyncRead for MemoryStream {
         let turn = ready!(poll_proceed(cx));
         let (read, woken) = self.pipes.lock().incoming(self.side).poll_read(cx, buf);
         wake(woken);
-        made_progress(turn, read)
+        made_progress(&turn, read)
     }
 }
 
@@ -127,7 +127,7 @@ impl AsyncWrite for MemoryStream {
         let turn = ready!(poll_proceed(cx));
         let (written, woken) = self.pipes.lock().outgoing(self.side).poll_write(cx, buf);
         wake(woken);
-        made_progress(turn, written)
+        made_progress(&turn, written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -163,7 +163,7 @@ impl Connection for MemoryStream {
 
 /// A task that reads without an end must yield now and then, as one that reads a socket of tokio's
 /// does: else a peer on another thread that always has more keeps it in one poll for ever.
-fn made_progress<T>(turn: RestoreOnPending, done: Poll<T>) -> Poll<T> {
+fn made_progress<T>(turn: &RestoreOnPending, done: Poll<T>) -> Poll<T> {
     if done.is_ready() {
         turn.made_progress();
     }

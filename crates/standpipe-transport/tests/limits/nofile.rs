@@ -78,6 +78,7 @@ fn a_process_without_descriptors_gives_up_idle_connections_first_and_recovers() 
 
         // Where nothing idles there is an error, at once and after one try.
         let more = all_descriptors();
+        until(|| stats(&transport).active == 0).await;
         transport.close_idle();
         until(|| stats(&transport).active + stats(&transport).idle == 0).await;
         let rest = all_descriptors();
