@@ -165,6 +165,12 @@ pub enum Event<'a> {
         /// The state now.
         to: BreakerState,
     },
+    /// Another circuit, or none, has taken the place of the one before, which is no transition.
+    #[non_exhaustive]
+    BreakerReplaced {
+        /// The state now.
+        state: BreakerState,
+    },
     /// The rate limit made a request wait.
     #[non_exhaustive]
     LimiterWaited {

@@ -156,7 +156,8 @@ impl<C, P> RateLimitBuilder<C, P> {
     /// Goes on with the limiter that `handle` is of, in place of a new one: with what is taken, with
     /// who waits, a pause, and the counts. The quotas of this builder replace its own as
     /// [`set_quotas`](Handle::set_quotas) does it when a service is made, and hold for all services
-    /// of that limiter; the waits, the hooks and all else are those of each service's own layer.
+    /// of that limiter, unless they are those that the layer before had: then what was set by hand
+    /// since stays. The waits, the hooks and all else are those of each service's own layer.
     pub fn keep(mut self, handle: &Handle) -> Self {
         self.settings.keep = Some(handle.0.limiter.clone());
         self

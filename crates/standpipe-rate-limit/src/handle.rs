@@ -74,7 +74,7 @@ impl Handle {
             return false;
         }
         let limiter = &self.0.limiter;
-        limiter.local.set_quotas(limiter.now(), quotas, None);
+        limiter.local.set_quotas(limiter.now(), quotas);
         limiter.note_quotas(quotas);
         true
     }

@@ -93,15 +93,17 @@ impl Shared {
             Some(_) => &[],
             None => &settings.quotas,
         };
-        let limiter = match &settings.keep {
+        let most = settings.max_waiting;
+        let (limiter, changed) = match &settings.keep {
             Some(limiter) => {
-                let (now, most) = (limiter.now(), settings.max_waiting);
-                limiter.local.set_quotas(now, quotas, Some(most));
-                limiter.clone()
+                let changed = limiter.local.configure(limiter.now(), quotas, most);
+                (limiter.clone(), changed)
             }
-            None => Arc::new(Limiter::new(quotas, settings.max_waiting)),
+            None => (Arc::new(Limiter::new(quotas, most)), true),
         };
-        limiter.note_quotas(&settings.quotas);
+        if changed || remote.is_some() {
+            limiter.note_quotas(&settings.quotas);
+        }
         Self {
             limiter,
             remote,

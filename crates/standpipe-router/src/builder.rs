@@ -67,8 +67,8 @@ impl HostRouterBuilder {
         self
     }
 
-    /// What to call when a host left, for whatever reason; under no lock, in the call of the
-    /// request that caused it.
+    /// What to call when a host left, for whatever reason, and the router has dropped its service;
+    /// under no lock, in the call of the request that caused it.
     #[must_use]
     pub fn on_evict(mut self, hook: impl Fn(&Origin, Eviction) + Send + Sync + 'static) -> Self {
         self.settings.on_evict = Some(Arc::new(hook));

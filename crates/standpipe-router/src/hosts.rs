@@ -177,8 +177,11 @@ impl<S> Hosts<S> {
 
     fn report(&self, evicted: Evicted<S>) {
         for (host, why) in evicted {
+            let place = Arc::clone(&host.place);
+            // Before the hook: what it is told of is gone.
+            drop(host);
             if let Some(hook) = &self.settings.on_evict {
-                hook(&host.place.origin, why);
+                hook(&place.origin, why);
             }
         }
     }

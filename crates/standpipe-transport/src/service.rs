@@ -92,8 +92,15 @@ impl Transport {
 
     /// What the pool holds and has done. It takes each origin's lock once.
     pub fn stats(&self) -> TransportStats {
+        self.stats_where(|_| true)
+    }
+
+    /// The same for those origins alone that `which` is true for; no other's lock is taken.
+    pub fn stats_where(&self, mut which: impl FnMut(&Origin) -> bool) -> TransportStats {
         let mut all = TransportStats::default();
-        for pool in self.inner.shared.pools() {
+        let mut pools = self.inner.shared.pools();
+        pools.retain(|pool| which(pool.key.origin()));
+        for pool in pools {
             let origin = stats::of_pool(&pool);
             all.total += origin.connections;
             all.origins.push(origin);
@@ -291,6 +298,13 @@ impl OriginTransport {
     /// [`Transport::set_limits`].
     pub fn set_max_connections(&self, max: Option<NonZeroUsize>) {
         self.pool.set_own_max(max);
+    }
+
+    /// The same for settings that are applied again and again: it does nothing unless `max` is another
+    /// than it was given last, `None` to begin with. So what was set by hand since stays until the
+    /// settings change.
+    pub fn configure_max_connections(&self, max: Option<NonZeroUsize>) {
+        self.pool.configure_own_max(max);
     }
 }
 

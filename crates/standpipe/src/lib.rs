@@ -47,9 +47,9 @@ pub use shared::{init_shared_blocking, shared_blocking};
 pub use stack::{
     AnyRetryAfter, Around, AttemptFuture, AttemptTimeout, Bottom, ConnectionEvents, Core,
     DefaultHeaders, DefaultHeadersLayer, Fixed, Hop, HostBreaker, HostContext, HostLayer,
-    HostLimit, HostRetry, HostService, HostStack, HostTotals, Hosts, IntoBottom, MakeHostStack,
-    NewHostStack, NoLayer, Optional, OptionalFuture, PerOrigin, RateLimitEvent, Stack, StackBody,
-    Swapped, SwappedFuture,
+    HostLimit, HostRetry, HostService, HostStack, HostTotals, Hosts, IdempotencyKeys, IntoBottom,
+    MakeHostStack, NewHostStack, NoLayer, Optional, OptionalFuture, PerOrigin, RateLimitEvent,
+    Stack, StackBody, Swapped, SwappedFuture, UntilShutdown, UntilShutdownFuture,
 };
 pub use stream::{BytesStream, Lines};
 
@@ -63,8 +63,8 @@ pub use standpipe_core::{
 };
 pub use standpipe_metrics::{HostMetrics, PoolMetrics, Recorder};
 pub use standpipe_rate_limit::{
-    Handle as RateLimitHandle, Quota, RateLimitConfig, RateLimitStats, RequestCost, ServerWord,
-    Settle, Store,
+    ConcurrencyHandle, Handle as RateLimitHandle, Quota, RateLimitConfig, RateLimitStats,
+    RequestCost, ServerWord, Settle, Store,
 };
 pub use standpipe_retry::{
     BudgetPolicy, ExponentialBackoff, GiveUpEvent, GiveUpReason, Jitter, Methods, Peeked,
@@ -72,8 +72,8 @@ pub use standpipe_retry::{
 };
 pub use standpipe_timeout::RequestTimeout;
 pub use standpipe_transport::{
-    ConnectionStats, Connector, Protocol, Proxy, ShutdownReport, TlsConfig, TlsProvider, Transport,
-    TransportBuilder,
+    ConnectionStats, Connector, MinThroughput, Protocol, Proxy, ShutdownReport, TlsConfig,
+    TlsProvider, Transport, TransportBuilder,
 };
 
 /// All of the metrics: what a snapshot is made of, and what a [`Recorder`] is told.

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use standpipe::{ErrorKind, PoolBuilder, blocking};
+use standpipe::{ErrorKind, HostConfig, Origin, PoolBuilder, blocking};
 use standpipe_test::Server;
 use standpipe_test::memory::Network;
 use support::{URL, assert_line, echo, echoed_body, on, peer, secs};
@@ -335,4 +335,62 @@ fn it_goes_to_other_threads() {
     fn send<T: Send + 'static>() {}
     send::<blocking::Response>();
     send::<blocking::RequestBuilder>();
+}
+
+#[test]
+fn a_pool_is_looked_at_and_changed_as_the_async_one() {
+    let serving = Serving::new();
+    let pool = serving.pool();
+    let origin = Origin::parse(URL).unwrap();
+    assert!(pool.circuit_breaker(&origin).is_none());
+    let idle = || pool.stats().total.idle;
+    assert_eq!((pool.warm(URL, 2).unwrap(), idle()), (2, 2));
+    pool.close_idle_of(&Origin::parse("http://b.test/").unwrap());
+    assert_eq!(idle(), 2);
+    pool.close_idle_of(&origin);
+    assert_eq!(idle(), 0);
+    let other = serving.pool();
+    assert_eq!(other.warm(URL, 1).unwrap(), 1);
+    other.close_idle();
+    assert_eq!(other.stats().total.idle, 0);
+
+    let config = HostConfig::new()
+        .default_header("x-version", "2")
+        .rate_limit(standpipe::RateLimitConfig {
+            max_concurrent: std::num::NonZeroUsize::new(3),
+            ..standpipe::RateLimitConfig::per_minute(std::num::NonZeroU32::MAX)
+        });
+    pool.configure_host("a.test", &config).unwrap();
+    assert_eq!(pool.host_configs(), [("a.test".to_owned(), config)]);
+    let refused = pool.configure_host("", &HostConfig::new()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Config);
+
+    let client = pool.host_client("http://a.test/v1/").unwrap();
+    let client = client.header("x-own", "1").unwrap();
+    assert_eq!(client.base(), "http://a.test/v1/");
+    let echo = client.get("models").send().unwrap().text().unwrap();
+    for line in ["GET /v1/models", "x-own: 1", "x-version: 2"] {
+        assert_line(&echo, line);
+    }
+    let begin = [
+        ("POST", client.post("x")),
+        ("PUT", client.put("x")),
+        ("PATCH", client.patch("x")),
+        ("DELETE", client.delete("x")),
+        ("OPTIONS", client.request(http::Method::OPTIONS, "x")),
+    ];
+    for (method, request) in begin {
+        let echo = request.send().unwrap().text().unwrap();
+        assert_line(&echo, &format!("{method} /v1/x"));
+    }
+
+    assert_eq!(pool.config(), pool.get_ref().config());
+    assert_eq!(pool.metrics().requests.total, 6);
+    let of_host = pool.host_metrics("a.test").unwrap();
+    assert_eq!(of_host.requests.successful, 6);
+    assert!(pool.circuit_breaker(&origin).is_some());
+    assert!(pool.rate_limiter(&origin).is_some());
+    assert_eq!(pool.concurrency_limit(&origin).unwrap().limit(), 3);
+    assert!(pool.transport().is_some());
+    assert!(!pool.is_closed());
 }

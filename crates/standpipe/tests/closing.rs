@@ -3,11 +3,16 @@
 mod support;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use standpipe::{ErrorKind, HostConfig, RateLimitConfig};
+use http::{Request, Response};
+use standpipe::{Body, Error, ErrorKind, HostConfig, Pool, RateLimitConfig};
+use standpipe_test::Gate;
 use standpipe_test::memory::Network;
 use support::{URL, one_connection_on, peer, pool_and_listener, secs, settle, spawn_get};
 use tokio::time::Instant;
+use tower::service_fn;
 
 /// DRN-01
 #[tokio::test(start_paused = true)]
@@ -76,18 +81,57 @@ async fn a_pool_may_be_shut_down_twice_and_the_future_dropped() {
 
 #[tokio::test]
 async fn a_pool_over_another_service_refuses_what_comes_after_its_shutdown() {
-    let bottom = tower::service_fn(|_: http::Request<standpipe::Body>| async {
-        Ok::<_, standpipe::Error>(http::Response::new(standpipe::Body::empty()))
-    });
-    let pool = standpipe::Pool::builder()
-        .transport(bottom)
-        .build()
-        .unwrap();
+    let bottom =
+        service_fn(|_: Request<Body>| async { Ok::<_, Error>(Response::new(Body::empty())) });
+    let pool = Pool::builder().transport(bottom).build().unwrap();
     pool.get(URL).send().await.unwrap();
     assert_eq!(pool.warm(URL, 3).await.unwrap(), 0);
     pool.shutdown(secs(1)).await;
     let late = pool.get(URL).send().await.unwrap_err();
     assert_eq!(late.kind(), ErrorKind::Shutdown);
+}
+
+/// As with a transport: a request goes out when it is polled, and then it is too late.
+#[tokio::test]
+async fn a_request_that_is_polled_after_the_shutdown_does_not_reach_another_service() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&calls);
+    let pool = Pool::from_service(service_fn(move |_: Request<Body>| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        std::future::ready(Ok::<_, Error>(Response::new(Body::empty())))
+    }));
+    let request = || Request::get(URL).body(Body::empty()).unwrap();
+    let (early, late) = (pool.execute(request()), pool.execute(request()));
+    early.await.unwrap();
+    drop(pool.shutdown(secs(1)));
+    let error = late.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Shutdown);
+    assert_eq!(error.origin().unwrap().host(), "a.test");
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+}
+
+/// What that was called with goes on, up to its next hop.
+#[tokio::test]
+async fn nothing_goes_on_to_another_service_after_the_shutdown() {
+    let gate = Gate::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (counter, at) = (Arc::clone(&calls), gate.clone());
+    let pool = Pool::from_service(service_fn(move |_: Request<Body>| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        let at = at.clone();
+        async move {
+            at.wait().await;
+            let response = Response::builder().status(302).header("location", "/again");
+            Ok::<_, Error>(response.body(Body::empty()).unwrap())
+        }
+    }));
+    let sent = spawn_get(&pool, URL);
+    gate.arrived(1).await;
+    drop(pool.shutdown(secs(1)));
+    gate.open();
+    let error = sent.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Shutdown);
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

@@ -4,12 +4,13 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 
 use serde_json::{Value, json};
 use standpipe::{
-    CircuitBreakerConfig, ConfigFile, ErrorKind, HostConfig, Pool, PoolConfig, Protocol,
-    RateLimitConfig, RetryPolicy, Setting,
+    CircuitBreakerConfig, ConfigFile, ErrorKind, HostConfig, MinThroughput, Pool, PoolConfig,
+    Protocol, RateLimitConfig, RetryPolicy, Setting,
 };
 use support::secs;
 
@@ -44,19 +45,27 @@ fn changed() -> PoolConfig {
         max_connections_per_host: 1,
         max_connections: Some(2),
         max_idle_per_host: 1,
+        min_idle: 1,
         max_idle: 3,
         max_waiting_per_host: Some(4),
         idle_timeout: None,
         max_connection_lifetime: Some(secs(1)),
+        max_requests_per_connection: Some(13),
+        retire_on_dns_change: true,
         acquire_timeout: Some(secs(2)),
         dial_timeout: None,
         tls_handshake_timeout: Some(secs(3)),
         response_header_timeout: None,
         body_idle_timeout: Some(secs(4)),
+        body_throughput: Some(MinThroughput {
+            bytes_per_second: 14,
+            grace: secs(15),
+        }),
         write_idle_timeout: Some(secs(5)),
         tcp_keepalive: None,
         tcp_keepalive_interval: Some(secs(11)),
         tcp_keepalive_retries: Some(12),
+        local_address: Some(Ipv4Addr::LOCALHOST.into()),
         attempt_timeout: Some(secs(6)),
         request_timeout: None,
         max_retries: 9,
@@ -149,6 +158,8 @@ fn settings_are_written_as_people_write_them() {
         ("attempt_timeout", json!("none")),
         ("max_connections", json!(100)),
         ("protocol", json!("auto")),
+        ("body_throughput", json!("none")),
+        ("local_address", json!("none")),
         ("retry_multiplier", json!(2.0)),
     ] {
         assert_eq!(pool[name], value, "{name}");
@@ -242,6 +253,13 @@ fn a_wrong_value_is_refused_with_the_name_of_its_field() {
             json!("spdy"),
             "\"auto\", \"http1\" or \"http2\"",
         ),
+        ("body_throughput", json!({ "grace": 20 }), "such as \"30s\""),
+        (
+            "body_throughput",
+            json!({ "bytes": 20 }),
+            "unknown field `bytes`",
+        ),
+        ("local_address", json!("here"), "IP address"),
         (
             "rate_limit",
             json!({ "requests": 1 }),
@@ -328,6 +346,11 @@ fn variables_set_fields_by_their_names_in_capitals() {
         ("STANDPIPE_USER_AGENT", "7"),
         ("STANDPIPE_PROTOCOL", "http1"),
         ("STANDPIPE_CIRCUIT_BREAKER", "none"),
+        ("STANDPIPE_MIN_IDLE", "2"),
+        ("STANDPIPE_MAX_REQUESTS_PER_CONNECTION", "1000"),
+        ("STANDPIPE_RETIRE_ON_DNS_CHANGE", "true"),
+        ("STANDPIPE_LOCAL_ADDRESS", "::1"),
+        ("STANDPIPE_BODY_THROUGHPUT", "none"),
         ("OTHER_MAX_IDLE", "1"),
     ];
     let expected = PoolConfig {
@@ -341,9 +364,17 @@ fn variables_set_fields_by_their_names_in_capitals() {
         user_agent: Some("7".to_owned()),
         protocol: Protocol::Http1,
         circuit_breaker: None,
+        min_idle: 2,
+        max_requests_per_connection: Some(1_000),
+        retire_on_dns_change: true,
+        local_address: Some(Ipv6Addr::LOCALHOST.into()),
         ..PoolConfig::shared()
     };
-    let config = PoolConfig::shared().with_vars("STANDPIPE_", vars);
+    let before = PoolConfig {
+        body_throughput: Some(MinThroughput::default()),
+        ..PoolConfig::shared()
+    };
+    let config = before.with_vars("STANDPIPE_", vars);
     assert_eq!(config.unwrap(), expected);
 }
 
@@ -368,6 +399,12 @@ fn a_variable_that_is_no_setting_or_has_a_wrong_value_is_refused_by_name() {
         ("S_DECOMPRESS", "yes", "must be true or false"),
         ("S_RETRY_STATUSES", "4xx", "must be a list of numbers"),
         ("S_PROTOCOL", "h3", "must be \"auto\""),
+        (
+            "S_LOCAL_ADDRESS",
+            "localhost",
+            "must be an IP address, or \"none\"",
+        ),
+        ("S_RETIRE_ON_DNS_CHANGE", "on", "must be true or false"),
         (
             "S_RATE_LIMIT",
             "60",

@@ -10,8 +10,8 @@ use http::{HeaderMap, Request};
 use http_body::Frame;
 use http_body_util::{Empty, Full, StreamBody};
 use standpipe::{
-    Body, CircuitBreakerConfig, DecompressLayer, DefaultHeadersLayer, Error, Pool, PoolBuilder,
-    PoolConfig, PoolFuture, Protocol, RedirectLayer, RequestBuilder, Response, Trip,
+    Body, CircuitBreakerConfig, DecompressLayer, DefaultHeadersLayer, Error, MinThroughput, Pool,
+    PoolBuilder, PoolConfig, PoolFuture, Protocol, RedirectLayer, RequestBuilder, Response, Trip,
 };
 use standpipe_test::memory::Network;
 use standpipe_test::{assert_layer_contract, assert_reserves_nothing};
@@ -44,10 +44,13 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!(config.max_connections_per_host, 100);
     assert_eq!(config.max_connections, None);
     assert_eq!(config.max_idle_per_host, 10);
-    assert_eq!(config.max_idle, 100);
+    assert_eq!((config.min_idle, config.max_idle), (0, 100));
     assert_eq!(config.max_waiting_per_host, None);
     assert_eq!(config.idle_timeout, Some(secs(90)));
     assert_eq!(config.max_connection_lifetime, None);
+    assert_eq!(config.max_requests_per_connection, None);
+    assert!(!config.retire_on_dns_change);
+    assert_eq!((config.body_throughput, config.local_address), (None, None));
     assert_eq!(config.acquire_timeout, None);
     assert_eq!(config.dial_timeout, Some(secs(30)));
     assert_eq!(config.tls_handshake_timeout, Some(secs(10)));
@@ -106,7 +109,12 @@ fn each_setter_sets_the_field_of_its_name() {
         max_connections_per_host: 7,
         max_connections: Some(9),
         max_idle_per_host: 5,
+        min_idle: 4,
         max_idle: 6,
+        max_requests_per_connection: Some(28),
+        retire_on_dns_change: true,
+        body_throughput: Some(MinThroughput::default()),
+        local_address: Some(std::net::Ipv4Addr::LOCALHOST.into()),
         max_waiting_per_host: Some(11),
         idle_timeout: Some(secs(12)),
         max_connection_lifetime: Some(secs(13)),
@@ -138,7 +146,12 @@ fn each_setter_sets_the_field_of_its_name() {
         .max_connections_per_host(7)
         .max_connections(Some(9))
         .max_idle_per_host(5)
+        .min_idle(4)
         .max_idle(6)
+        .max_requests_per_connection(Some(28))
+        .retire_on_dns_change(true)
+        .body_throughput(Some(MinThroughput::default()))
+        .local_address(Some(std::net::Ipv4Addr::LOCALHOST.into()))
         .max_waiting_per_host(Some(11))
         .idle_timeout(Some(secs(12)))
         .max_connection_lifetime(Some(secs(13)))

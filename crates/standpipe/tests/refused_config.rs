@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use standpipe::{ErrorKind, HostConfig, Phase, Pool, PoolBuilder, RequestSent};
+use standpipe::{ErrorKind, HostConfig, MinThroughput, Phase, Pool, PoolBuilder, RequestSent};
 use support::secs;
 
 type Change = fn(PoolBuilder) -> PoolBuilder;
@@ -78,6 +78,36 @@ fn a_wrong_number_is_refused_with_the_field_the_value_and_what_is_allowed() {
         (
             |b| b.max_waiting_per_host(Some(0)),
             ["max_waiting_per_host", "is 0", "at least 1"],
+        ),
+        (
+            |b| b.max_requests_per_connection(Some(0)),
+            ["max_requests_per_connection", "is 0", "at least 1"],
+        ),
+        (
+            |b| b.min_idle(11),
+            [
+                "min_idle",
+                "is 11",
+                "at most max_idle_per_host, which is 10",
+            ],
+        ),
+        (
+            |b| {
+                b.body_throughput(Some(MinThroughput {
+                    bytes_per_second: 0,
+                    ..MinThroughput::default()
+                }))
+            },
+            ["body_throughput.bytes_per_second", "is 0", "at least 1"],
+        ),
+        (
+            |b| {
+                b.body_throughput(Some(MinThroughput {
+                    grace: Duration::ZERO,
+                    ..MinThroughput::default()
+                }))
+            },
+            ["body_throughput.grace", "is 0s", "more than zero"],
         ),
         (|b| b.max_hosts(0), ["max_hosts", "is 0", "at least 1"]),
         (

@@ -25,13 +25,13 @@ impl FacadeHost {
         }
     }
 
-    fn breaker(&self, to: BreakerState) {
+    fn breaker(&self, now: BreakerState) {
         for state in BreakerState::ALL {
             let key = Key::of(Id::BreakerState).word(state.as_str());
-            self.table.get(key).set(if state == to { 1.0 } else { 0.0 });
+            self.table
+                .get(key)
+                .set(if state == now { 1.0 } else { 0.0 });
         }
-        let key = Key::of(Id::BreakerTransitions).word(to.as_str());
-        self.table.get(key).count();
     }
 }
 
@@ -61,7 +61,12 @@ impl HostRecord for FacadeHost {
             Event::RetryBudget { available } => {
                 self.table.get(Key::of(Id::RetryBudget)).set(available)
             }
-            Event::BreakerTransition { to, .. } => self.breaker(to),
+            Event::BreakerTransition { to, .. } => {
+                self.breaker(to);
+                let key = Key::of(Id::BreakerTransitions).word(to.as_str());
+                self.table.get(key).count();
+            }
+            Event::BreakerReplaced { state } => self.breaker(state),
             Event::LimiterWaited { wait } => self
                 .table
                 .get(Key::of(Id::LimiterWait))

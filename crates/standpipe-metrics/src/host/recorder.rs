@@ -95,6 +95,24 @@ impl HostRecorder {
         shared.tell(&Event::BreakerTransition { from, to });
     }
 
+    /// The host has another circuit, in `state`, in the place of the one that was told of before; or
+    /// none, which is closed. That is no transition: nothing is counted, and nobody is told where the
+    /// state is known to be that already, or none was told of yet.
+    pub fn breaker_replaced(&self, state: BreakerState) {
+        let shared = self.shared();
+        let Some(cells) = shared.rare_if_any() else {
+            return;
+        };
+        let number = state as u64 + 1;
+        let other = |known| (known != 0 && known != number).then_some(number);
+        let order = Ordering::Relaxed;
+        if cells.breaker.fetch_update(order, order, other).is_ok() {
+            let now = state.as_str();
+            tell!(shared, Level::DEBUG, { to = now, }, "circuit breaker replaced");
+            shared.tell(&Event::BreakerReplaced { state });
+        }
+    }
+
     /// The rate limit made a request wait.
     pub fn limiter_waited(&self, wait: Duration) {
         let shared = self.shared();

@@ -14,7 +14,7 @@ use standpipe_core::{Origin, OriginMap};
 pub use builder::RegistryBuilder;
 use connections::Connections;
 
-use crate::host::{Handle, Host, HostRecorder, Shared};
+use crate::host::{Handle, Host, HostRecorder};
 use crate::label::OTHER;
 use crate::redact::SecretKeys;
 use crate::settings::Settings;
@@ -111,28 +111,36 @@ impl Registry {
     /// URL for one origin, `"_OTHER"` for the hosts over the bound. None where nothing is known of
     /// it.
     pub fn host_metrics(&self, host: &str) -> Option<HostMetrics> {
-        let origin = host.contains("://").then(|| Origin::parse(host).ok());
-        let hosts = self.all_hosts();
-        let wanted = |shared: &&Shared| match (&shared.origin, &origin) {
-            (None, _) => host == shared.labels().address(),
-            (Some(known), Some(origin)) => Some(known) == origin.as_ref(),
-            (Some(known), None) => {
-                let bare = host.strip_suffix('.').unwrap_or(host);
-                let bare = bare.trim_start_matches('[').trim_end_matches(']');
-                known.host_unbracketed().eq_ignore_ascii_case(bare)
-            }
-        };
-        let found: Vec<_> = hosts
-            .iter()
-            .map(|host| host.shared())
-            .filter(wanted)
-            .collect();
+        let found = self.known_as(host);
         let name = match &found[..] {
             [] => return None,
-            [one] => one.name(),
-            [first, ..] => first.labels().address().to_owned(),
+            [one] => one.shared().name(),
+            [first, ..] => first.shared().labels().address().to_owned(),
         };
-        Some(HostMetrics::of(name, found.into_iter()))
+        Some(HostMetrics::of(
+            name,
+            found.iter().map(|host| host.shared()),
+        ))
+    }
+
+    /// The entries that `host` means, in the order of their origins.
+    fn known_as(&self, host: &str) -> Vec<Arc<Host>> {
+        let inner = &*self.inner;
+        if host == OTHER {
+            return vec![inner.other.clone()];
+        }
+        if host.contains("://") {
+            let origin = Origin::parse(host).ok();
+            let found = origin.and_then(|origin| inner.hosts.get_origin(&origin));
+            return found.into_iter().collect();
+        }
+        let bare = host.strip_suffix('.').unwrap_or(host);
+        let bare = bare.trim_start_matches('[').trim_end_matches(']');
+        let is_meant = |known: &Origin| known.host_unbracketed().eq_ignore_ascii_case(bare);
+        let mut found = inner.hosts.snapshot();
+        // Before the sorting: there may be thousands.
+        found.retain(|(origin, _)| is_meant(origin));
+        in_order(found)
     }
 
     /// What is counted of each host; the last is `_OTHER`, where anything fell to it.
@@ -189,10 +197,13 @@ impl Registry {
     }
 
     fn all_hosts(&self) -> Vec<Arc<Host>> {
-        let mut hosts = self.inner.hosts.snapshot();
-        hosts.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let mut hosts: Vec<_> = hosts.into_iter().map(|(_, host)| host).collect();
+        let mut hosts = in_order(self.inner.hosts.snapshot());
         hosts.push(self.inner.other.clone());
         hosts
     }
+}
+
+fn in_order(mut hosts: Vec<(Origin, Arc<Host>)>) -> Vec<Arc<Host>> {
+    hosts.sort_by(|(a, _), (b, _)| a.cmp(b));
+    hosts.into_iter().map(|(_, host)| host).collect()
 }

@@ -102,6 +102,7 @@ async fn mixed_load(registry: &Registry) {
     host.retry_given_up("budget");
     host.retry_budget(7.5);
     host.breaker_transition(BreakerState::Closed, BreakerState::Open);
+    host.breaker_replaced(BreakerState::HalfOpen);
     host.limiter_waited(second);
     host.limiter_rejected();
     host.limiter_paused(second);
@@ -198,13 +199,13 @@ fn check(scrape: &Scrape) {
         (
             "http_client_circuit_breaker_state",
             "http_circuit_breaker_state",
-            "open",
+            "half_open",
             1.0,
         ),
         (
             "http_client_circuit_breaker_state",
             "http_circuit_breaker_state",
-            "closed",
+            "open",
             0.0,
         ),
         (

@@ -174,3 +174,16 @@ fn absurd_durations_are_counted_without_a_panic() {
     assert_eq!(metrics.retries.budget, None);
     assert_eq!(registry.hosts().len(), 2);
 }
+
+#[test]
+fn a_circuit_that_is_replaced_changes_its_hosts_state_and_is_no_transition() {
+    let registry = Registry::new();
+    let host = registry.host(&origin("https://a.b"));
+    host.breaker_replaced(BreakerState::Closed);
+    assert_eq!(registry.metrics().breaker.state, None, "none was told of");
+    host.breaker_transition(BreakerState::Closed, BreakerState::Open);
+    host.breaker_replaced(BreakerState::Closed);
+    let breaker = registry.metrics().breaker;
+    assert_eq!(breaker.state, Some(BreakerState::Closed));
+    assert_eq!((breaker.transitions, breaker.not_closed), (1, 0));
+}

@@ -207,6 +207,9 @@ fn what_the_other_layers_tell_is_an_event() {
     host.retried(1, second);
     host.retry_given_up("budget");
     host.breaker_transition(BreakerState::Closed, BreakerState::Open);
+    for _ in 0..2 {
+        host.breaker_replaced(BreakerState::Closed);
+    }
     host.limiter_paused(second);
     host.connection_opened(ConnectionState::Active);
     host.connection_closed(ConnectionState::Active, "idle", second);
@@ -216,6 +219,7 @@ fn what_the_other_layers_tell_is_an_event() {
         "retry",
         "retry given up",
         "circuit breaker changed",
+        "circuit breaker replaced",
         "rate limit paused",
         "connection opened",
         "connection closed",

@@ -72,11 +72,13 @@ impl ConcurrencyLimitLayer {
     }
 
     /// Goes on with the limit that `handle` is of, in place of a new one: with what is under way and
-    /// who waits. It is given this layer's number; how long requests wait is each layer's own.
+    /// who waits. It is given this layer's number, unless that is the one that the layer before had:
+    /// then what was [set](ConcurrencyHandle::set_limit) since stays. How long requests wait is each
+    /// layer's own.
     #[must_use]
     pub fn keep(mut self, handle: &ConcurrencyHandle) -> Self {
         if let Source::Fresh(limit) = self.source {
-            handle.set_limit(limit);
+            handle.0.configure(limit);
         }
         self.source = Source::Shared(handle.clone());
         self

@@ -1,6 +1,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use standpipe_core::sync::Mutex;
 use standpipe_core::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
@@ -10,10 +11,17 @@ pub(super) struct Permits {
     /// First in, first out; a waiter that goes away passes its permit on. It forgets what it gives,
     /// so that [`Permit`] alone gives back.
     semaphore: Semaphore,
-    limit: AtomicUsize,
+    limits: Mutex<Limits>,
     /// So many permits are not given back, as the limit became lower while they were out.
     debt: AtomicUsize,
     waiting: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Limits {
+    now: usize,
+    /// What the settings had last; the one in force may have been set by hand since.
+    configured: usize,
 }
 
 /// The right of one request to be under way. It goes back when it is dropped.
@@ -29,14 +37,17 @@ impl Permits {
         let limit = most(limit);
         Self {
             semaphore: Semaphore::new(limit),
-            limit: AtomicUsize::new(limit),
+            limits: Mutex::new(Limits {
+                now: limit,
+                configured: limit,
+            }),
             debt: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
         }
     }
 
     pub(super) fn limit(&self) -> usize {
-        self.limit.load(Ordering::Relaxed)
+        self.limits.lock().now
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -51,7 +62,26 @@ impl Permits {
     /// Sets another limit. A lower one holds once as many requests have ended as are too many.
     pub(super) fn set_limit(&self, limit: NonZeroUsize) {
         let new = most(limit);
-        let old = self.limit.swap(new, Ordering::Relaxed);
+        let old = std::mem::replace(&mut self.limits.lock().now, new);
+        self.shift(old, new);
+    }
+
+    /// Sets the limit of the settings, where they had another before.
+    pub(super) fn configure(&self, limit: NonZeroUsize) {
+        let new = most(limit);
+        let old = {
+            let mut limits = self.limits.lock();
+            if limits.configured == new {
+                return;
+            }
+            limits.configured = new;
+            std::mem::replace(&mut limits.now, new)
+        };
+        self.shift(old, new);
+    }
+
+    /// Without the lock, as those who wait are woken. The order of two shifts makes no difference.
+    fn shift(&self, old: usize, new: usize) {
         match old.checked_sub(new) {
             Some(fewer) => {
                 let forgotten = self.semaphore.forget_permits(fewer);

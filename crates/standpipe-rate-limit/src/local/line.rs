@@ -26,6 +26,8 @@ pub(super) struct Line {
     pub(super) pause_until: u64,
     /// What the server said is left, by unit.
     pub(super) server: [Option<ServerPace>; 2],
+    /// The quotas that the settings had last; those in force may have been set by hand since.
+    pub(super) configured: Vec<(Quota, Unit)>,
     pub(super) max_waiting: usize,
 }
 
@@ -115,13 +117,18 @@ pub(super) fn succeed(new: Vec<Bucket>, known: &mut [Option<Bucket>], begin: u64
 }
 
 impl Line {
-    pub(super) fn new(others: Vec<Bucket>, max_waiting: usize) -> Self {
+    pub(super) fn new(
+        others: Vec<Bucket>,
+        configured: Vec<(Quota, Unit)>,
+        max_waiting: usize,
+    ) -> Self {
         Self {
             queue: WaitQueue::new(),
             others,
             entered: [0; 2],
             pause_until: 0,
             server: [None; 2],
+            configured,
             max_waiting,
         }
     }

@@ -6,10 +6,10 @@ use standpipe_core::queue::Ticket;
 use standpipe_core::sync::MutexGuard;
 use standpipe_core::sync::atomic::Ordering;
 
-use super::line::{Bucket, Line, State, Waiter};
+use super::line::{Bucket, Line, State, Waiter, succeed};
 use super::{Joined, Local, SLOW, Turn};
-use crate::Unit;
 use crate::gcra::{Pace, take};
+use crate::{Quota, Unit};
 
 /// The limiter while one holds its lock.
 pub(super) struct Locked<'a> {
@@ -114,6 +114,13 @@ impl Locked<'_> {
                 apply(&mut bucket.tat, bucket.pace);
             }
         }
+    }
+
+    pub(super) fn set_quotas(&mut self, quotas: &[(Quota, Unit)]) {
+        let buckets = quotas.iter().map(|&(quota, unit)| Bucket::new(quota, unit));
+        let mut known: Vec<_> = self.buckets().map(Some).collect();
+        let buckets = succeed(buckets.collect(), &mut known, self.begin());
+        self.set_buckets(buckets);
     }
 
     pub(super) fn pause(&mut self, until: u64) {

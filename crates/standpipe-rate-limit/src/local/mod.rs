@@ -24,7 +24,7 @@ use standpipe_core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::gcra::{Pace, take};
 use crate::{Quota, Unit};
-use line::{Bucket, Line, succeed};
+use line::{Bucket, Line};
 use locked::Locked;
 pub(crate) use server_pace::ServerPace;
 
@@ -85,7 +85,7 @@ impl Local {
             emission: AtomicU64::new(first.pace.emission),
             depth: AtomicU64::new(first.pace.depth),
             by_cost: AtomicBool::new(first.unit == Unit::Cost),
-            line: Mutex::new(Line::new(others, max_waiting)),
+            line: Mutex::new(Line::new(others, quotas.to_vec(), max_waiting)),
         }
     }
 
@@ -217,21 +217,26 @@ impl Local {
         found
     }
 
-    /// Replaces all quotas, and the number of those who may wait where it is given. A bucket whose
-    /// quota stays goes on; what was taken of another passes to one in the same unit.
-    pub(crate) fn set_quotas(
-        &self,
-        now: u64,
-        quotas: &[(Quota, Unit)],
-        max_waiting: Option<usize>,
-    ) {
-        let buckets = quotas.iter().map(|&(quota, unit)| Bucket::new(quota, unit));
+    /// Replaces all quotas. A bucket whose quota stays goes on; what was taken of another passes to
+    /// one in the same unit.
+    pub(crate) fn set_quotas(&self, now: u64, quotas: &[(Quota, Unit)]) {
         let mut locked = self.lock(now);
-        let mut known: Vec<_> = locked.buckets().map(Some).collect();
-        let buckets = succeed(buckets.collect(), &mut known, locked.begin());
-        locked.set_buckets(buckets);
-        locked.line.max_waiting = max_waiting.unwrap_or(locked.line.max_waiting);
+        locked.set_quotas(quotas);
         locked.release();
+    }
+
+    /// Follows the settings: sets the number of those who may wait, and the quotas where the settings
+    /// had others before. What was set since by hand stays otherwise. Says whether it set the quotas.
+    pub(crate) fn configure(&self, now: u64, quotas: &[(Quota, Unit)], max_waiting: usize) -> bool {
+        let mut locked = self.lock(now);
+        let changed = locked.line.configured != quotas;
+        if changed {
+            locked.line.configured = quotas.to_vec();
+            locked.set_quotas(quotas);
+        }
+        locked.line.max_waiting = max_waiting;
+        locked.release();
+        changed
     }
 
     pub(crate) fn paused_until(&self) -> u64 {

@@ -36,6 +36,25 @@ async fn a_limiter_goes_on_under_other_settings() {
     );
 }
 
+/// What was set by hand is not the settings' to undo, unless they change.
+#[tokio::test(start_paused = true)]
+async fn quotas_set_by_hand_stay_under_settings_with_the_same_ones() {
+    let record = Record::new();
+    let builder = |quota| RateLimitLayer::builder().requests(quota);
+    let old = builder(ten_a_second(2)).build().layer(record.service());
+    assert!(old.handle().set_quota(0, ten_a_second(7)));
+    let same = builder(ten_a_second(2)).keep(&old.handle()).build();
+    let same = same.layer(record.service());
+    assert_eq!(same.handle().stats().available, [7]);
+    let other = builder(ten_a_second(3)).keep(&same.handle()).build();
+    let other = other.layer(record.service());
+    assert_eq!(other.handle().stats().available, [3]);
+    // And back: they are held against what the settings had last.
+    let back = builder(ten_a_second(2)).keep(&same.handle()).build();
+    let back = back.layer(record.service());
+    assert_eq!(back.handle().stats().available, [2]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn quotas_that_stay_keep_their_level_and_new_ones_begin_full() {
     let mut service = layer().layer(Record::new().service());

@@ -22,6 +22,8 @@
 //! `tokio::task::unconstrained`, are not noticed.
 
 mod context;
+mod control;
+mod host_client;
 mod iter;
 mod pool;
 mod read;
@@ -29,6 +31,7 @@ mod request;
 mod response;
 mod runtime;
 
+pub use host_client::HostClient;
 pub use iter::Iter;
 pub use pool::Pool;
 pub use request::RequestBuilder;

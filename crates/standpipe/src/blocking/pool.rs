@@ -7,7 +7,7 @@ use standpipe_core::{Body, BoxError, Error};
 use standpipe_transport::ShutdownReport;
 
 use super::runtime::Runtime;
-use super::{RequestBuilder, Response};
+use super::{HostClient, RequestBuilder, Response};
 use crate::{IntoUri, PoolBuilder};
 
 /// A [`Pool`](crate::Pool) for code that is not async.
@@ -50,8 +50,7 @@ impl Pool {
         Ok(Self { pool, runtime })
     }
 
-    /// The pool itself: its settings, figures, circuits and limits, and whatever else does not wait.
-    /// Requests that it sends are driven by the runtime that they are sent in.
+    /// The pool itself. Requests that it sends are driven by the runtime that they are sent in.
     pub fn get_ref(&self) -> &crate::Pool {
         &self.pool
     }
@@ -105,14 +104,25 @@ impl Pool {
         self.blocking(self.pool.request_from(request))
     }
 
-    /// Goes on with a request that was begun by async means, such as a
-    /// [`HostClient`](crate::HostClient). It is sent by the pool that it was begun with.
+    /// This pool seen from one base URL, with headers of its own: `"https://api.example.com/v1/"`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pool::host_client`](crate::Pool::host_client).
+    pub fn host_client(&self, base: impl IntoUri) -> Result<HostClient, Error> {
+        let client = self.pool.host_client(base)?;
+        Ok(HostClient::new(self.clone(), client))
+    }
+
+    /// Goes on with a request that was begun by async means, such as an extension of
+    /// [`RequestBuilder`](crate::RequestBuilder). It is sent by the pool that it was begun with.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), standpipe::Error> {
+    /// # fn signed(request: standpipe::RequestBuilder) -> standpipe::RequestBuilder { request }
     /// let pool = standpipe::blocking::Pool::new()?;
-    /// let client = pool.get_ref().host_client("https://api.example.com/v1/")?;
-    /// let models = pool.blocking(client.get("models")).send()?.text()?;
+    /// let request = signed(pool.get_ref().get("https://api.example.com/v1/models"));
+    /// let models = pool.blocking(request).send()?.text()?;
     /// # Ok(()) }
     /// ```
     pub fn blocking(&self, request: crate::RequestBuilder) -> RequestBuilder {
@@ -147,11 +157,6 @@ impl Pool {
     /// one cuts what is under way.
     pub fn shutdown(&self, grace: Duration) -> Result<ShutdownReport, Error> {
         self.runtime.wait(self.pool.shutdown(grace))
-    }
-
-    /// Whether the pool was shut down.
-    pub fn is_closed(&self) -> bool {
-        self.pool.is_closed()
     }
 }
 

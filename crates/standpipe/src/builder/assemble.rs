@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::{Request, Response};
 use standpipe_circuit_breaker::CircuitBreakerConfig;
 use standpipe_core::{Body, BoxError, Error};
-use standpipe_metrics::{MetricsLayer, Registry};
+use standpipe_metrics::{BreakerState, MetricsLayer, Registry};
 use standpipe_retry::{ExponentialBackoff, Jitter, RetryPolicy};
-use standpipe_router::HostRouter;
+use standpipe_router::{HostRouter, HostRouterBuilder};
 use standpipe_timeout::{RequestTimeout, TimeoutLayer};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -17,8 +17,8 @@ use super::recorder::SharedRecorder;
 use crate::config::HostPattern;
 use crate::pool::{self, Pool};
 use crate::stack::{
-    Bottom, ConnectionEvents, Core, Hooks, HostSettings, HostTable, HostTotals, IntoBottom, Known,
-    MakeHostStack, NewHostStack, PerHost, StackBody,
+    Bottom, ConnectionEvents, Core, Hooks, HostSettings, HostTable, HostTotals, IdempotencyKeys,
+    IntoBottom, Known, MakeHostStack, NewHostStack, PerHost, StackBody,
 };
 use crate::{HostConfig, PoolConfig};
 
@@ -79,10 +79,11 @@ where
             provider_errors: config.provider_errors,
             ..self.settings.hooks
         };
+        let make_key = hooks.idempotency_key.clone();
         let settings = Arc::new(HostSettings::new(table, hooks, registry.clone(), &config));
         let handed_down = T::Bottom::HOLDS_TO_DEADLINES && self.host_stack.holds_to_deadlines();
         let make = MakeHostStack::new(self.host_stack, bottom, Arc::clone(&settings));
-        let hosts = router(&config).build_with(make.clone());
+        let hosts = router(&config, &registry).build_with(make.clone());
 
         // Where all that waits below for the head holds to the deadline, one timer is enough for it.
         let total = TimeoutLayer::new(total(&config));
@@ -98,7 +99,8 @@ where
         }
         .layer(hop);
         let redirected = config.redirect_layer()?.layer(hop);
-        let timed = HostTotals::new(total.layer(redirected), Arc::clone(&settings));
+        let keyed = IdempotencyKeys::new(redirected, make_key);
+        let timed = HostTotals::new(total.layer(keyed), Arc::clone(&settings));
         let metrics = MetricsLayer::new(registry.clone()).enabled(config.metrics);
         let stack = self.outer.layer(metrics.layer(timed));
         let parts = pool::Parts {
@@ -131,8 +133,18 @@ where
     }
 }
 
-fn router(config: &PoolConfig) -> standpipe_router::HostRouterBuilder {
+fn router(config: &PoolConfig, registry: &Registry) -> HostRouterBuilder {
     let router = HostRouter::builder().max_hosts(config.max_hosts);
+    let router = match config.metrics {
+        true => {
+            let registry = registry.clone();
+            // Its circuit went with it.
+            router.on_evict(move |origin, _| {
+                registry.host(origin).breaker_replaced(BreakerState::Closed);
+            })
+        }
+        false => router,
+    };
     match config.host_idle_timeout {
         Some(timeout) => router.idle_timeout(timeout),
         None => router.no_idle_timeout(),
@@ -192,15 +204,14 @@ pub(crate) fn host_table(
         ),
         rate_limit: config.rate_limit.clone(),
     };
-    let mut own: Vec<(HostPattern, PerHost)> = Vec::new();
-    for (name, host) in &hosts {
+    let mut table = HostTable::new(others);
+    for (name, host) in hosts {
         // The name first: the other refusals repeat it.
-        let pattern = HostPattern::parse(name)?;
-        let settings = of_host(config, &others, name, host)?;
-        own.retain(|(known, _)| *known != pattern);
-        own.push((pattern, settings));
+        let pattern = HostPattern::parse(&name)?;
+        let settings = of_host(config, table.others(), &name, &host)?;
+        table.set(pattern, settings, (name, host));
     }
-    Ok(HostTable::new(hosts, others, own))
+    Ok(table)
 }
 
 fn of_host(

@@ -1,22 +1,22 @@
 mod assemble;
+mod rate_limit;
 mod recorder;
+mod retry;
 mod swap;
+mod transport;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request};
-use rustls::ClientConfig;
 use standpipe_circuit_breaker::{CircuitBreakerConfig, Transition};
-use standpipe_core::{Body, BoxError, Origin};
+use standpipe_core::Origin;
 use standpipe_metrics::Recorder;
-use standpipe_rate_limit::{RateLimitConfig, Store};
-use standpipe_retry::{BudgetPolicy, GiveUpEvent, Peeked, RetryEvent, RetryPolicy, Verdict};
-use standpipe_transport::{Connector, Protocol, Proxy, TlsConfig, TransportBuilder};
+use standpipe_retry::RetryPolicy;
+use standpipe_transport::{MinThroughput, Protocol, TransportBuilder};
 use tower_layer::Identity;
 
-use crate::stack::{Hooks, HostStack, RateLimitEvent};
+use crate::stack::{Hooks, HostStack};
 use crate::{HostConfig, PoolConfig};
 pub(crate) use assemble::host_table;
 use recorder::SharedRecorder;
@@ -93,30 +93,30 @@ impl<O, H, T> PoolBuilder<O, H, T> {
         max_connections_per_host: usize,
         max_connections: Option<usize>,
         max_idle_per_host: usize,
+        min_idle: usize,
         max_idle: usize,
         max_waiting_per_host: Option<usize>,
         idle_timeout: Option<Duration>,
         max_connection_lifetime: Option<Duration>,
+        max_requests_per_connection: Option<u64>,
+        retire_on_dns_change: bool,
         acquire_timeout: Option<Duration>,
         dial_timeout: Option<Duration>,
         tls_handshake_timeout: Option<Duration>,
         response_header_timeout: Option<Duration>,
         body_idle_timeout: Option<Duration>,
+        body_throughput: Option<MinThroughput>,
         write_idle_timeout: Option<Duration>,
         tcp_keepalive: Option<Duration>,
         tcp_keepalive_interval: Option<Duration>,
         tcp_keepalive_retries: Option<u32>,
+        local_address: Option<IpAddr>,
         attempt_timeout: Option<Duration>,
         request_timeout: Option<Duration>,
-        max_retries: u32,
         initial_retry_delay: Duration,
         max_retry_delay: Duration,
         retry_multiplier: f64,
         retry_jitter: f64,
-        retry_statuses: Vec<u16>,
-        max_retry_after: Duration,
-        retry_budget: Option<BudgetPolicy>,
-        replay_cap: usize,
         provider_errors: bool,
         max_redirects: Option<u32>,
         secret_headers: Vec<String>,
@@ -155,102 +155,6 @@ impl<O, H, T> PoolBuilder<O, H, T> {
         self
     }
 
-    /// Sets what is retried, how often and when, in place of the config's settings of retries: its
-    /// `max_retries`, the delays, the multiplier, the jitter, the statuses, the longest `Retry-After`, the
-    /// budget and the replay cap then have no effect.
-    #[must_use]
-    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
-        self.settings.retry = Some(policy);
-        self
-    }
-
-    /// One attempt and no more, for each request; a host or a request may say otherwise.
-    #[must_use]
-    pub fn without_retry(mut self) -> Self {
-        self.settings.config.max_retries = 0;
-        self.retry_policy(RetryPolicy::none().budget(None))
-    }
-
-    /// Shows each retry to `hook` before it waits. A second call replaces the hook; so do those of
-    /// all hooks here.
-    ///
-    /// # Panics
-    ///
-    /// A panic of the hook goes through the request's future.
-    #[must_use]
-    pub fn on_retry(mut self, hook: impl Fn(&RetryEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.settings.hooks.on_retry = Some(Arc::new(hook));
-        self
-    }
-
-    /// Shows to `hook` each outcome that calls for another attempt and gets none.
-    ///
-    /// # Panics
-    ///
-    /// A panic of the hook goes through the request's future.
-    #[must_use]
-    pub fn on_give_up(mut self, hook: impl Fn(&GiveUpEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.settings.hooks.on_give_up = Some(Arc::new(hook));
-        self
-    }
-
-    /// Asks `classify` about the answers of status 4xx that would be tried again, and takes those as final
-    /// of which it says so; it is shown the beginning of the body, which the caller gets as a whole. With
-    /// [`provider_errors`](PoolConfig::provider_errors) each of both may say so.
-    ///
-    /// ```
-    /// use standpipe::{Pool, Verdict};
-    ///
-    /// let builder = Pool::builder().classify_errors(|answer| {
-    ///     match answer.body.starts_with(b"quota exhausted") {
-    ///         true => Verdict::Final,
-    ///         false => Verdict::Retry,
-    ///     }
-    /// });
-    /// # drop(builder);
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// A panic of the function goes through the request's future.
-    #[must_use]
-    pub fn classify_errors(
-        mut self,
-        classify: impl Fn(&Peeked<'_>) -> Verdict + Send + Sync + 'static,
-    ) -> Self {
-        self.settings.hooks.classify = Some(Arc::new(classify));
-        self
-    }
-
-    /// Gives each attempt's head to `hook` just before it is sent, with the attempt's number counted
-    /// from 0: to renew credentials that ran out during the wait, for one. Each attempt begins with
-    /// the head as the caller and the default headers made it. An error from the hook ends the
-    /// request with it.
-    ///
-    /// # Panics
-    ///
-    /// A panic of the hook goes through the request's future, or its call.
-    #[must_use]
-    pub fn before_attempt(
-        mut self,
-        hook: impl Fn(&mut Parts, u32) -> Result<(), BoxError> + Send + Sync + 'static,
-    ) -> Self {
-        self.settings.hooks.before_attempt = Some(Arc::new(hook));
-        self
-    }
-
-    /// Gives requests whose method is not idempotent an `Idempotency-Key`, unless they have one: a
-    /// new one from `make` for each request, the same on all of its attempts. They are then sent
-    /// again where they may have arrived: only for servers that know the header.
-    #[must_use]
-    pub fn idempotency_key(
-        mut self,
-        make: impl Fn() -> HeaderValue + Send + Sync + 'static,
-    ) -> Self {
-        self.settings.hooks.idempotency_key = Some(Arc::new(make));
-        self
-    }
-
     /// Sets [`PoolConfig::circuit_breaker`].
     #[must_use]
     pub fn circuit_breaker(mut self, config: CircuitBreakerConfig) -> Self {
@@ -280,71 +184,6 @@ impl<O, H, T> PoolBuilder<O, H, T> {
         self
     }
 
-    /// Sets [`PoolConfig::rate_limit`]: each origin has one of its own.
-    #[must_use]
-    pub fn rate_limit(mut self, config: impl Into<RateLimitConfig>) -> Self {
-        self.settings.config.rate_limit = Some(config.into());
-        self
-    }
-
-    /// Has `cost` say how many units of the quotas by cost a request to the origin takes, such as
-    /// tokens. A [`RequestBuilder::cost`](crate::RequestBuilder::cost) goes first; without either a
-    /// request takes one. What comes of an answer is told by
-    /// [`actual_cost`](PoolBuilder::actual_cost), or by the caller to the
-    /// [`Settle`](standpipe_rate_limit::Settle) in the answer's extensions.
-    ///
-    /// # Panics
-    ///
-    /// A panic of the function ends that request alone.
-    #[must_use]
-    pub fn request_cost(
-        mut self,
-        cost: impl Fn(&Origin, &Request<Body>) -> u32 + Send + Sync + 'static,
-    ) -> Self {
-        self.settings.hooks.cost_of = Some(Arc::new(cost));
-        self
-    }
-
-    /// Has `actual` read from an answer's headers what it cost in the end, where they say it.
-    ///
-    /// # Panics
-    ///
-    /// A panic of the function ends that request alone.
-    #[must_use]
-    pub fn actual_cost(
-        mut self,
-        actual: impl Fn(&Origin, &HeaderMap) -> Option<u32> + Send + Sync + 'static,
-    ) -> Self {
-        self.settings.hooks.actual_cost = Some(Arc::new(actual));
-        self
-    }
-
-    /// Keeps the quotas of each origin in the store that `store` gives for it, such as one on Redis
-    /// for a whole fleet.
-    #[must_use]
-    pub fn rate_limit_store<S: Store>(
-        mut self,
-        store: impl Fn(&Origin) -> S + Send + Sync + 'static,
-    ) -> Self {
-        self.settings.hooks.store_for = Some(Arc::new(move |origin| Arc::new(store(origin))));
-        self
-    }
-
-    /// Shows to `hook` what rate limits do: who waits, who is refused, and pauses that the server
-    /// asked for. It should not wait.
-    ///
-    /// # Panics
-    ///
-    /// A panic of the hook ends that request alone.
-    #[must_use]
-    pub fn on_rate_limit(
-        mut self,
-        hook: impl Fn(&Origin, &RateLimitEvent) + Send + Sync + 'static,
-    ) -> Self {
-        self.settings.hooks.on_rate_limit = Some(Arc::new(hook));
-        self
-    }
-
     /// Sends the cookies of `jar` and keeps there those that answers set, on each hop of a redirect.
     /// Without a jar none are.
     #[cfg(feature = "cookies")]
@@ -366,55 +205,6 @@ impl<O, H, T> PoolBuilder<O, H, T> {
     #[must_use]
     pub fn recorder(mut self, recorder: impl Recorder) -> Self {
         self.settings.recorder = Some(SharedRecorder::new(recorder));
-        self
-    }
-}
-
-impl<O, H> PoolBuilder<O, H, TransportBuilder> {
-    /// Settings of TLS, one by one.
-    #[must_use]
-    pub fn tls(mut self, tls: TlsConfig) -> Self {
-        self.bottom = self.bottom.tls(tls);
-        self
-    }
-
-    /// A finished configuration of rustls, for those who have one; see
-    /// [`TlsConfig::from_rustls`].
-    #[must_use]
-    pub fn tls_config(self, config: Arc<ClientConfig>) -> Self {
-        self.tls(TlsConfig::from_rustls(config))
-    }
-
-    /// Opens connections by `connector` in place of the default one; see
-    /// [`Connector`].
-    #[must_use]
-    pub fn connector(mut self, connector: impl Connector) -> Self {
-        self.bottom = self.bottom.connector(connector);
-        self
-    }
-
-    /// The proxy to go through, in place of the environment's; see [`Proxy`].
-    #[must_use]
-    pub fn proxy(mut self, proxy: Proxy) -> Self {
-        self.bottom = self.bottom.proxy(proxy);
-        self
-    }
-
-    /// Goes through no proxy, whatever the environment says.
-    #[must_use]
-    pub fn no_proxy(mut self) -> Self {
-        self.bottom = self.bottom.no_proxy();
-        self
-    }
-
-    /// Sets the transport up further: TCP, DNS, HTTP/1.1 and HTTP/2 settings, resolvers, address
-    /// filters, events. What [`PoolConfig`] has a field for is set from there.
-    #[must_use]
-    pub fn configure_transport(
-        mut self,
-        configure: impl FnOnce(TransportBuilder) -> TransportBuilder,
-    ) -> Self {
-        self.bottom = configure(self.bottom);
         self
     }
 }

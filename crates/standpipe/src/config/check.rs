@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use standpipe_core::{Error, ErrorKind, Origin, Phase};
 
+use super::secret::is_secret;
 use super::{HostConfig, PoolConfig, Setting};
 
 impl PoolConfig {
@@ -175,11 +176,6 @@ pub(crate) fn host_name(name: &str) -> Result<String, Error> {
             Err(refused("host", shown, allowed))
         }
     }
-}
-
-fn is_secret(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    name.contains("auth") || name.contains("key") || name.contains("token") || name == "cookie"
 }
 
 pub(crate) fn refused(field: &str, value: impl std::fmt::Display, allowed: &str) -> Error {

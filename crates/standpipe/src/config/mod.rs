@@ -7,14 +7,16 @@ mod host;
 mod layers;
 mod pattern;
 mod presets;
+mod secret;
 mod setting;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use standpipe_circuit_breaker::CircuitBreakerConfig;
 use standpipe_rate_limit::RateLimitConfig;
 use standpipe_retry::BudgetPolicy;
-use standpipe_transport::Protocol;
+use standpipe_transport::{MinThroughput, Protocol};
 
 #[cfg(feature = "serde")]
 pub use data::ConfigFile;
@@ -50,6 +52,9 @@ pub struct PoolConfig {
     pub max_connections: Option<usize>,
     /// Idle connections to one host. Default 10.
     pub max_idle_per_host: usize,
+    /// Connections to keep to an origin that is in use, whether they idle or not: opened with its first
+    /// request, replaced when they end, spared by the idle timeout. At most `max_idle_per_host`. Default 0.
+    pub min_idle: usize,
     /// Idle connections in all; beyond it the least recently used goes. Default 100.
     pub max_idle: usize,
     /// Requests that may wait for a connection to one host. Default: no limit.
@@ -58,6 +63,12 @@ pub struct PoolConfig {
     pub idle_timeout: Option<Duration>,
     /// How long a connection may be used, give or take a tenth. Default: no limit.
     pub max_connection_lifetime: Option<Duration>,
+    /// How many requests a connection may carry. Default: no limit.
+    pub max_requests_per_connection: Option<u64>,
+    /// Whether a connection is retired once a newer answer of the resolver no longer holds its address.
+    /// Default false: answers that rotate through a large set would cost connections all the time. It is
+    /// refused together with a connector of your own, which resolves names itself.
+    pub retire_on_dns_change: bool,
     /// How long a request may wait for a connection. Default: no limit of its own.
     pub acquire_timeout: Option<Duration>,
     /// How long opening a connection may take: the name, TCP and any proxy. Default 30 s.
@@ -68,6 +79,9 @@ pub struct PoolConfig {
     pub response_header_timeout: Option<Duration>,
     /// The longest silence within a response body. Default: no limit of its own.
     pub body_idle_timeout: Option<Duration>,
+    /// The least rate at which a response body may come, counted while its reader waits for it. Default:
+    /// none.
+    pub body_throughput: Option<MinThroughput>,
     /// The longest time that the server may take no bytes of a request. Default: no limit.
     pub write_idle_timeout: Option<Duration>,
     /// The idle time after which TCP probes the peer; `None` never. Default 60 s. This and the next two
@@ -77,6 +91,9 @@ pub struct PoolConfig {
     pub tcp_keepalive_interval: Option<Duration>,
     /// How many probes may go unanswered. Default: the system's.
     pub tcp_keepalive_retries: Option<u32>,
+    /// The address to connect from; addresses of the other family are not tried then. It is the default
+    /// connector's too. Default: the system's choice.
+    pub local_address: Option<IpAddr>,
     /// How long one attempt may take up to its response head, its wait for a connection included.
     /// Default: no limit of its own.
     pub attempt_timeout: Option<Duration>,

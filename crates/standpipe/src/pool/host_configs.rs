@@ -49,7 +49,7 @@ impl HostConfigs {
     }
 
     pub(super) fn given(&self) -> Vec<(String, HostConfig)> {
-        self.settings.table().given().to_vec()
+        self.settings.table().given()
     }
 
     /// Sets what holds for `name`; says which origins that is for.
@@ -63,10 +63,7 @@ impl HostConfigs {
         // Where another thread has set something meanwhile, its table is the one to add to.
         loop {
             let seen = self.settings.table();
-            let mut given = seen.given().to_vec();
-            given.retain(|(known, _)| {
-                !HostPattern::parse(known).is_ok_and(|known| known == pattern)
-            });
+            let mut given = seen.given();
             given.push((name.to_owned(), own.clone()));
             let table = host_table(config, &self.retry, given)?;
             if self.settings.replace_table(&seen, table) {

@@ -20,27 +20,39 @@ pub(super) fn of_host(
     host: &str,
 ) -> Option<HostMetrics> {
     let mut metrics = registry.host_metrics(host)?;
-    let mut all = ConnectionStats::default();
-    let stats = transport.map(Transport::stats).unwrap_or_default();
-    for known in stats.origins {
-        if is_meant(host, &known.origin) {
-            all += known.connections;
-        }
+    if let Some(transport) = transport {
+        let meant = Meant::by(host);
+        let stats = transport.stats_where(|origin| meant.is(origin));
+        fill(&mut metrics.figures.connections, &stats.total);
     }
-    fill(&mut metrics.figures.connections, &all);
     Some(metrics)
 }
 
-/// Whether `host`, a name or a URL, means `origin`.
-fn is_meant(host: &str, origin: &Origin) -> bool {
-    if host.contains("://") {
-        return Origin::parse(host).is_ok_and(|meant| meant == *origin);
+/// The origins that a name or a URL means.
+enum Meant {
+    Origin(Option<Origin>),
+    /// An IPv6 address may come with brackets or without.
+    Names([Option<String>; 2]),
+}
+
+impl Meant {
+    fn by(host: &str) -> Self {
+        if host.contains("://") {
+            return Self::Origin(Origin::parse(host).ok());
+        }
+        let names = [host, &format!("[{host}]")];
+        Self::Names(names.map(|name| host_name(name).ok()))
     }
-    // An IPv6 address may come with brackets or without.
-    let bracketed = format!("[{host}]");
-    [host, &bracketed]
-        .into_iter()
-        .any(|name| host_name(name).is_ok_and(|name| name == origin.host()))
+
+    fn is(&self, origin: &Origin) -> bool {
+        match self {
+            Self::Origin(meant) => meant.as_ref() == Some(origin),
+            Self::Names(names) => {
+                let mut names = names.iter().flatten();
+                names.any(|name| name == origin.host())
+            }
+        }
+    }
 }
 
 /// What is of the moment is the transport's to say, and all of it where nothing is measured.

@@ -48,7 +48,7 @@ pub struct ConcurrencyStats {
 
 impl OriginStats {
     fn of_parts(origin: Origin, parts: &HostParts) -> Self {
-        let concurrency = parts.concurrency.as_ref().map(|handle| ConcurrencyStats {
+        let concurrency = parts.concurrency().map(|handle| ConcurrencyStats {
             limit: handle.limit(),
             in_flight: handle.in_flight(),
             waiting: handle.waiting(),

@@ -8,6 +8,7 @@ use tower_http::follow_redirect::policy::{Action, Attempt, Policy};
 
 use super::RedirectChain;
 use super::rules::{Rules, strip_referer};
+use crate::stack::IDEMPOTENCY_KEYS;
 
 /// What tells of a body, beyond what tower-http takes off with it.
 const BODY_HEADERS: [HeaderName; 7] = [
@@ -31,6 +32,7 @@ pub(super) struct Hops {
     /// About the hop that comes next.
     crosses_origin: bool,
     loses_body: bool,
+    changes_method: bool,
 }
 
 impl Hops {
@@ -41,6 +43,7 @@ impl Hops {
             asked: Vec::new(),
             crosses_origin: false,
             loses_body: false,
+            changes_method: false,
         }
     }
 
@@ -76,7 +79,8 @@ impl<B: Replay + 'static> Policy<B, BoxError> for Hops {
         }
         self.crosses_origin = source != target;
         let see_other = attempt.status() == StatusCode::SEE_OTHER;
-        self.loses_body = see_other || attempt.method() != attempt.previous_method();
+        self.changes_method = attempt.method() != attempt.previous_method();
+        self.loses_body = see_other || self.changes_method;
         self.asked.push(from.clone());
         Ok(Action::Follow)
     }
@@ -92,6 +96,12 @@ impl<B: Replay + 'static> Policy<B, BoxError> for Hops {
         }
         if self.loses_body {
             for name in &BODY_HEADERS {
+                request.headers_mut().remove(name);
+            }
+        }
+        if self.changes_method {
+            // It is the key of what was asked for before: a server may answer with that again.
+            for name in &IDEMPOTENCY_KEYS {
                 request.headers_mut().remove(name);
             }
         }

@@ -14,7 +14,7 @@ use super::rules::Rules;
 /// Follows redirects; made by [`RedirectLayer`](super::RedirectLayer).
 ///
 /// A 301 or 302 that answers a POST, and a 303 that answers anything but a HEAD, is followed by a GET
-/// without a body and the headers that tell of it; any other of 301, 302, 307 and 308 by the same
+/// without a body, the headers that tell of it and an `Idempotency-Key`; any other of 301, 302, 307 and 308 by the same
 /// method with the same body. A relative `Location` is taken as RFC 3986 has it, an empty one too: it
 /// is the same URL again.
 ///

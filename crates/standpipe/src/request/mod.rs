@@ -31,10 +31,9 @@ pub use into_uri::IntoUri;
 use wish::Wish;
 
 use crate::redirect::final_uri;
-use crate::stack::fill_in;
+use crate::stack::{IDEMPOTENCY_KEY, fill_in};
 use crate::{Pool, Response};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// A request being put together; made by [`Pool::get`] and its kin.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request};
-use standpipe_circuit_breaker::{Handle, State, Transition};
+use standpipe_circuit_breaker::{Handle, Transition};
 use standpipe_core::{Body, BoxError, Origin};
-use standpipe_metrics::{BreakerState, HostRecorder};
+use standpipe_metrics::HostRecorder;
 use standpipe_rate_limit::{HttpCost, RateLimitBuilder, Store};
 use standpipe_retry::{GiveUpEvent, Peek, Peeked, RetryEvent, RetryLayer, Verdict};
 
@@ -18,7 +18,7 @@ type OnRetry = dyn Fn(&RetryEvent<'_>) + Send + Sync;
 type OnGiveUp = dyn Fn(&GiveUpEvent<'_>) + Send + Sync;
 type Classify = dyn Fn(&Peeked<'_>) -> Verdict + Send + Sync;
 type BeforeAttempt = dyn Fn(&mut Parts, u32) -> Result<(), BoxError> + Send + Sync;
-type MakeKey = dyn Fn() -> HeaderValue + Send + Sync;
+pub(super) type MakeKey = dyn Fn() -> HeaderValue + Send + Sync;
 type OnTransition = dyn Fn(&Origin, &Transition) + Send + Sync;
 type OnRateLimit = dyn Fn(&Origin, &RateLimitEvent) + Send + Sync;
 type CostOf = dyn Fn(&Origin, &Request<Body>) -> u32 + Send + Sync;
@@ -90,9 +90,6 @@ impl Hooks {
         if let Some(hook) = self.before_attempt.clone() {
             layer = layer.before_attempt(move |head, number| hook(head, number));
         }
-        if let Some(make) = self.idempotency_key.clone() {
-            layer = layer.idempotency_key(move || make());
-        }
         layer
     }
 
@@ -110,17 +107,7 @@ impl Hooks {
     }
 
     /// The same for the circuit of a host.
-    pub(super) fn watch_circuit(
-        &self,
-        circuit: &Handle,
-        origin: &Origin,
-        recorder: Option<&HostRecorder>,
-    ) {
-        if let Some(recorder) = recorder.cloned() {
-            circuit.on_transition(move |change| {
-                recorder.breaker_transition(told(change.from), told(change.to));
-            });
-        }
+    pub(super) fn watch_circuit(&self, circuit: &Handle, origin: &Origin) {
         if let Some(hook) = self.on_circuit_transition.clone() {
             let origin = origin.clone();
             circuit.on_transition(move |change| hook(&origin, change));
@@ -194,14 +181,6 @@ impl LimitTeller {
 fn tell_budget(recorder: &HostRecorder, budget: Option<u64>) {
     if let Some(retries) = budget {
         recorder.retry_budget(retries as f64);
-    }
-}
-
-fn told(state: State) -> BreakerState {
-    match state {
-        State::Closed => BreakerState::Closed,
-        State::Open => BreakerState::Open,
-        State::HalfOpen => BreakerState::HalfOpen,
     }
 }
 

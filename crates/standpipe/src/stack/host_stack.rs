@@ -95,7 +95,8 @@ impl<O, R, B, L, A> HostStack<O, R, B, L, A> {
         }
     }
 
-    /// Leaves the place of the retry empty.
+    /// Leaves the place of the retry empty. The settings of retries then have no effect, whenever they
+    /// are set.
     #[must_use]
     pub fn without_retry(self) -> HostStack<O, NoLayer, B, L, A> {
         let foreign = self.foreign;
@@ -117,7 +118,8 @@ impl<O, R, B, L, A> HostStack<O, R, B, L, A> {
         }
     }
 
-    /// Leaves the place of the circuit breaker empty.
+    /// Leaves the place of the circuit breaker empty. The settings of circuit breakers then have no effect, whenever they
+    /// are set.
     #[must_use]
     pub fn without_circuit_breaker(self) -> HostStack<O, R, NoLayer, L, A> {
         let foreign = self.foreign;
@@ -138,7 +140,8 @@ impl<O, R, B, L, A> HostStack<O, R, B, L, A> {
         }
     }
 
-    /// Leaves the place of the rate limit empty.
+    /// Leaves the place of the rate limit empty. The settings of rate limits then have no effect, whenever they
+    /// are set.
     #[must_use]
     pub fn without_rate_limit(self) -> HostStack<O, R, B, NoLayer, A> {
         let foreign = self.foreign;

@@ -7,7 +7,7 @@ use super::bottom::Bottom;
 use super::host_layer::HostContext;
 use super::host_stack::NewHostStack;
 use super::parts::{HostParts, HostService};
-use super::settings::HostSettings;
+use super::settings::{HostSettings, HostTable};
 
 /// Makes the stack of a host when the first request for it comes.
 #[derive(Clone, Debug)]
@@ -38,7 +38,24 @@ where
 
     fn make(&self, origin: &Origin, before: Option<&HostParts>) -> HostService<H::Service> {
         let settings = &*self.settings;
-        let table = settings.table();
+        loop {
+            let table = settings.table();
+            let made = self.make_of(&table, origin, before);
+            // The race: the settings have changed meanwhile, and another thread has applied the new
+            // ones to what the stacks of a host share. What was applied here may have come after.
+            if Arc::ptr_eq(&table, &settings.table()) {
+                return made;
+            }
+        }
+    }
+
+    fn make_of(
+        &self,
+        table: &HostTable,
+        origin: &Origin,
+        before: Option<&HostParts>,
+    ) -> HostService<H::Service> {
+        let settings = &*self.settings;
         let own = table.of(origin);
         let recorder = settings.measured.then(|| settings.registry.host(origin));
         let mut host = HostContext {
@@ -52,10 +69,10 @@ where
             before,
             parts: HostParts::with_headers(own.headers.clone()),
         };
-        let bottom = self.bottom.origin(origin, own.max_connections);
-        let stack = self
-            .stack
-            .new_stack(&mut host, bottom, T::HOLDS_TO_DEADLINES);
+        let bottom = self.bottom.origin(origin, &settings.closing);
+        let deadlines = T::HOLDS_TO_DEADLINES;
+        let stack = self.stack.new_stack(&mut host, bottom.clone(), deadlines);
+        T::configure(&bottom, own.max_connections);
         HostService::new(stack, host.parts)
     }
 }
@@ -112,8 +129,22 @@ where
     }
 
     fn rebuild(&self, which: &dyn Fn(&Origin) -> bool) {
+        let mut replaced = Vec::new();
         self.hosts.rebuild(|origin, host| {
-            which(origin).then(|| self.make.make(origin, Some(host.parts())))
+            let before = which(origin).then(|| host.parts())?;
+            replaced.extend(
+                before
+                    .circuit
+                    .clone()
+                    .map(|circuit| (origin.clone(), circuit)),
+            );
+            Some(self.make.make(origin, Some(before)))
         });
+        // What was made may have lost to another change of the settings: which circuit a host has is
+        // known now, and one that it has no more never comes back.
+        for (origin, circuit) in replaced {
+            let now = self.parts(&origin);
+            circuit.give_way(now.as_ref().and_then(|parts| parts.circuit.as_ref()));
+        }
     }
 }

@@ -18,6 +18,8 @@ impl<S> HostLayer<S> for HostLimit {
     type Service = ConcurrencyLimit<Optional<RateLimit<S, HttpCost<Body>>, S>>;
 
     fn layer_host(&self, host: &mut HostContext<'_>, inner: S) -> Self::Service {
+        // Kept where it is off, too: what is under way still counts when it is on again.
+        host.parts.concurrency = host.before.and_then(|parts| parts.concurrency.clone());
         let Some(config) = &host.settings.rate_limit else {
             return ConcurrencyLimitLayer::unlimited().layer(Optional::Off(inner));
         };
@@ -28,6 +30,7 @@ impl<S> HostLayer<S> for HostLimit {
         let limited = concurrency(host, config).layer(paced);
         if config.max_concurrent.is_some() {
             host.parts.concurrency = Some(limited.handle());
+            host.parts.limits_concurrency = true;
         }
         limited
     }

@@ -4,12 +4,14 @@ mod attempt;
 mod body;
 mod bottom;
 mod breaker;
+mod circuit;
 mod connection_events;
 mod default_headers;
 mod hooks;
 mod host_layer;
 mod host_stack;
 mod hosts;
+mod idempotency;
 mod judge;
 mod limit;
 mod optional;
@@ -18,6 +20,7 @@ mod retry;
 mod settings;
 mod swapped;
 mod totals;
+mod until_shutdown;
 
 pub use attempt::{AttemptFuture, AttemptTimeout};
 pub use body::StackBody;
@@ -32,6 +35,8 @@ pub use host_layer::{Around, Fixed, HostContext, HostLayer, NoLayer, PerOrigin};
 pub use host_stack::{HostStack, NewHostStack};
 pub use hosts::{Hosts, MakeHostStack};
 pub(crate) use hosts::{Known, KnownHosts};
+pub use idempotency::IdempotencyKeys;
+pub(crate) use idempotency::{IDEMPOTENCY_KEY, KEYS as IDEMPOTENCY_KEYS};
 pub use judge::AnyRetryAfter;
 pub use limit::HostLimit;
 pub use optional::{Optional, OptionalFuture};
@@ -41,6 +46,7 @@ pub use retry::HostRetry;
 pub(crate) use settings::{HostSettings, HostTable, PerHost};
 pub use swapped::{Swapped, SwappedFuture};
 pub use totals::HostTotals;
+pub use until_shutdown::{UntilShutdown, UntilShutdownFuture};
 
 use standpipe_metrics::Metrics;
 use standpipe_timeout::Timeout;
@@ -58,7 +64,8 @@ pub type Hop<H, T> = crate::Cookies<Hosts<H, T>>;
 pub type Hop<H, T> = Hosts<H, T>;
 
 /// What a pool's layers stand around: all of the stack, but for the layers put around the whole.
-pub type Core<H = HostStack, T = Transport> = Metrics<HostTotals<Timeout<Redirect<Hop<H, T>>>>>;
+pub type Core<H = HostStack, T = Transport> =
+    Metrics<HostTotals<Timeout<IdempotencyKeys<Redirect<Hop<H, T>>>>>>;
 
 /// The whole stack as it is by default, typed and without a box; see
 /// [`PoolBuilder::build_service`](crate::PoolBuilder::build_service).

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, Request};
-use standpipe_circuit_breaker::{CircuitBreakerConfig, Handle as CircuitHandle};
 use standpipe_rate_limit::{ConcurrencyHandle, Handle as LimitHandle};
 use standpipe_retry::{Peek, RetryHandle};
 use tower_service::Service;
 
+use super::circuit::Circuit;
 use super::default_headers::{fill_in, names};
 
 /// What is looked at in a host's stack beside the requests that go through it, and what of it goes
@@ -15,9 +15,10 @@ use super::default_headers::{fill_in, names};
 #[derive(Default)]
 pub(crate) struct HostParts {
     pub(super) headers: Option<Arc<HeaderMap>>,
-    pub(crate) circuit: Option<Kept<CircuitHandle, CircuitBreakerConfig>>,
+    pub(crate) circuit: Option<Circuit>,
     pub(crate) limit: Option<LimitHandle>,
-    pub(crate) concurrency: Option<ConcurrencyHandle>,
+    pub(super) concurrency: Option<ConcurrencyHandle>,
+    pub(super) limits_concurrency: bool,
     pub(crate) retry: Option<RetryHandle<Peek>>,
 }
 
@@ -28,13 +29,13 @@ impl HostParts {
             ..Self::default()
         }
     }
-}
 
-/// A part's handle, with the settings that it was made from: with others a new one is made.
-#[derive(Debug)]
-pub(crate) struct Kept<T, C> {
-    pub(crate) handle: T,
-    pub(crate) made_from: C,
+    /// The limit on requests under way, where it is on.
+    pub(crate) fn concurrency(&self) -> Option<&ConcurrencyHandle> {
+        self.concurrency
+            .as_ref()
+            .filter(|_| self.limits_concurrency)
+    }
 }
 
 /// The stack of one host: gives requests the host's default headers, and hands them on.
@@ -99,7 +100,7 @@ impl fmt::Debug for HostParts {
             .field("headers", &names(self.headers.as_ref()))
             .field("circuit", &self.circuit)
             .field("limit", &self.limit)
-            .field("concurrency", &self.concurrency)
+            .field("concurrency", &self.concurrency())
             .finish_non_exhaustive()
     }
 }

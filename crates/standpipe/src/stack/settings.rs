@@ -57,31 +57,70 @@ impl fmt::Debug for PerHost {
 /// The settings of all hosts.
 #[derive(Debug)]
 pub(crate) struct HostTable {
-    /// As they were given, for the next table to be made from.
-    given: Vec<(String, HostConfig)>,
     /// For hosts without settings of their own.
     others: PerHost,
     /// What says more of an origin comes first.
-    own: Vec<(HostPattern, PerHost)>,
+    own: Vec<OwnSettings>,
+}
+
+/// What was set for one name.
+#[derive(Debug)]
+struct OwnSettings {
+    pattern: HostPattern,
+    settings: PerHost,
+    /// As it was given, for the next table to be made from, and how many names were given before.
+    given: (String, HostConfig),
+    place: usize,
 }
 
 impl HostTable {
-    pub(crate) fn new(
-        given: Vec<(String, HostConfig)>,
-        others: PerHost,
-        mut own: Vec<(HostPattern, PerHost)>,
-    ) -> Self {
-        own.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.rank()));
-        Self { given, others, own }
+    pub(crate) fn new(others: PerHost) -> Self {
+        let own = Vec::new();
+        Self { others, own }
     }
 
-    pub(crate) fn given(&self) -> &[(String, HostConfig)] {
-        &self.given
+    pub(crate) fn others(&self) -> &PerHost {
+        &self.others
+    }
+
+    /// Sets what holds for `pattern`, in the place of what was set for the same before.
+    pub(crate) fn set(
+        &mut self,
+        pattern: HostPattern,
+        settings: PerHost,
+        given: (String, HostConfig),
+    ) {
+        let place = self.own.len();
+        match self.own.iter_mut().find(|own| own.pattern == pattern) {
+            Some(own) => {
+                own.settings = settings;
+                own.given = given;
+            }
+            None => {
+                let rank = pattern.rank();
+                let after = |own: &OwnSettings| own.pattern.rank() >= rank;
+                let at = self.own.partition_point(after);
+                let own = OwnSettings {
+                    pattern,
+                    settings,
+                    given,
+                    place,
+                };
+                self.own.insert(at, own);
+            }
+        }
+    }
+
+    /// What was given, each name once, in the order in which they first were.
+    pub(crate) fn given(&self) -> Vec<(String, HostConfig)> {
+        let mut own: Vec<_> = self.own.iter().collect();
+        own.sort_by_key(|own| own.place);
+        own.into_iter().map(|own| own.given.clone()).collect()
     }
 
     pub(crate) fn of(&self, origin: &Origin) -> &PerHost {
-        let own = self.own.iter().find(|(pattern, _)| pattern.matches(origin));
-        own.map_or(&self.others, |(_, settings)| settings)
+        let own = self.own.iter().find(|own| own.pattern.matches(origin));
+        own.map_or(&self.others, |own| &own.settings)
     }
 
     /// Whether a host has timeouts of the whole request that are not the pool's.
@@ -90,7 +129,7 @@ impl HostTable {
             own.request_timeout != self.others.request_timeout
                 || own.body_idle_timeout != self.others.body_idle_timeout
         };
-        self.own.iter().any(|(_, own)| differs(own))
+        self.own.iter().any(|own| differs(&own.settings))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Circuit breakers, as a pool has them: one for each origin.
 
+mod gauge;
 mod opening;
 mod settings;
 

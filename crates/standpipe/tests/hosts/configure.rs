@@ -49,6 +49,26 @@ async fn settings_of_other_hosts_stay_and_a_host_that_comes_later_has_its_own() 
 }
 
 #[tokio::test]
+async fn a_thousand_settings_for_one_name_are_one_in_its_first_place() {
+    let names = ["a.test", "A.TEST", "b.test"];
+    let hosts = (0..1_000).map(|n| (names[n % 3], with_header(&n.to_string())));
+    let built = hosts
+        .clone()
+        .fold(standpipe::Pool::builder(), |pool, (name, config)| {
+            pool.host(name, config)
+        });
+    let configured = standpipe::Pool::new();
+    for (name, config) in hosts {
+        configured.configure_host(name, &config).unwrap();
+    }
+    let last = [("a.test", "999"), ("b.test", "998")];
+    let last = last.map(|(name, n)| (name.to_owned(), with_header(n)));
+    for pool in [built.build().unwrap(), configured] {
+        assert_eq!(pool.host_configs(), last);
+    }
+}
+
+#[tokio::test]
 async fn what_is_refused_changes_nothing() {
     let network = Network::new();
     let _server = echo_on(&network, "a.test:80");

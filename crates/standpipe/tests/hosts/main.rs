@@ -1,5 +1,6 @@
 //! What is set for single hosts, when the pool is built and while it runs.
 
+mod by_hand;
 mod client;
 mod configure;
 mod limits;

@@ -1,5 +1,8 @@
 //! Redirects, as a pool follows them: each hop by the stack of the host that it goes to.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -148,4 +151,62 @@ async fn a_redirect_leaves_a_connection_that_is_used_again() {
         assert_line(&response.text().await.unwrap(), "GET /there");
     }
     assert_eq!((server.stats().requests, network.dials()), (20, 1));
+}
+
+/// A server at `a.test` that sends all on to `b.test` by `status`, and one there that echoes.
+fn two_hops(network: &Network, status: u16) -> [Server; 2] {
+    let first = Server::builder()
+        .handler(move |request: Request<Incoming>| {
+            let keys = request.headers().get_all("idempotency-key");
+            let key = keys
+                .iter()
+                .next()
+                .map(|key| key.to_str().unwrap().to_owned());
+            let location = format!("http://b.test/{}", key.unwrap_or_default());
+            std::future::ready(redirect(status, &location))
+        })
+        .start_on(network.listen("a.test:80"));
+    [first, echo_on(network, "b.test:80")]
+}
+
+/// RTY-21
+#[tokio::test]
+async fn all_hops_of_a_request_have_the_key_that_the_pool_made_for_it() {
+    for retries in [0, 3] {
+        let network = Network::new();
+        let _servers = two_hops(&network, 307);
+        let made = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&made);
+        let pool = on(&network)
+            .max_retries(retries)
+            .idempotency_key(move || count.fetch_add(1, Ordering::Relaxed).into())
+            .build()
+            .unwrap();
+        for number in 0..2 {
+            let echo = pool.post(URL).body("x").send().await.unwrap();
+            let echo = echo.text().await.unwrap();
+            assert_line(&echo, &format!("POST /{number}"));
+            assert_line(&echo, &format!("idempotency-key: {number}"));
+        }
+        assert_eq!(made.load(Ordering::Relaxed), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_that_of_one_method() {
+    let network = Network::new();
+    let _servers = two_hops(&network, 303);
+    let pool = on(&network)
+        .idempotency_key(|| "made".parse().unwrap())
+        .build()
+        .unwrap();
+    for request in [pool.post(URL), pool.post(URL).idempotency_key("made")] {
+        let echo = request.send().await.unwrap().text().await.unwrap();
+        assert_line(&echo, "GET /made");
+        assert!(!echo.contains("idempotency-key"), "{echo:?}");
+    }
+    // Whoever gives one to a method that stays means it.
+    let request = pool.get(URL).idempotency_key("own");
+    let echo = request.send().await.unwrap().text().await.unwrap();
+    assert_line(&echo, "idempotency-key: own");
 }

@@ -1,6 +1,9 @@
 //! Who decides: the config, a policy, the host, the request.
 
-use standpipe::{ExponentialBackoff, HostConfig, Jitter, PoolConfig, RetryPolicy};
+use standpipe::{
+    CircuitBreakerConfig, ExponentialBackoff, HostConfig, Jitter, Pool, PoolBuilder, PoolConfig,
+    RetryPolicy,
+};
 use standpipe_test::memory::Network;
 use tokio::time::Instant;
 
@@ -38,13 +41,73 @@ async fn a_policy_goes_before_the_config() {
     let backoff = ExponentialBackoff::new(secs(5)).jitter(Jitter::None);
     let policy = RetryPolicy::new().statuses([500]).backoff(backoff);
     let pool = on(&network)
-        .retry_policy(policy)
         .max_retries(0)
+        .retry_policy(policy)
         .build()
         .unwrap();
     let begun = Instant::now();
     assert_eq!(pool.get(URL).send().await.unwrap().status(), 200);
     assert_eq!((begun.elapsed(), server.stats().requests), (secs(5), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_settings_of_retries_and_of_breakers_the_later_one_holds() {
+    let policy = || RetryPolicy::new().statuses([503]).max_retries(5);
+    let config = || PoolConfig {
+        max_retries: 1,
+        ..PoolConfig::default()
+    };
+    type Configure = fn(PoolBuilder) -> PoolBuilder;
+    let cases: [(Configure, usize); 8] = [
+        (|pool| pool.without_retry().max_retries(2), 3),
+        (|pool| pool.max_retries(2).without_retry(), 1),
+        (|pool| pool.without_retry(), 1),
+        (|pool| pool.max_retries(0), 1),
+        (|pool| pool.retry_statuses(vec![500]), 1),
+        (|pool| pool.retry_statuses(vec![500, 503]).max_retries(4), 5),
+        (|pool| pool.without_retry().without_retry(), 1),
+        (|pool| pool, 4),
+    ];
+    for (number, (configure, requests)) in cases.into_iter().enumerate() {
+        assert_eq!(requests_of(configure).await, requests, "case {number}");
+    }
+    let (of_policy, of_config) = (policy(), config());
+    let later = requests_of(|pool| pool.without_retry().retry_policy(of_policy)).await;
+    assert_eq!(later, 6);
+    let later = requests_of(|pool| pool.without_retry().config(of_config)).await;
+    assert_eq!(later, 2);
+    for (configure, requests) in [
+        ((|pool| pool.max_retries(2)) as Configure, 3),
+        (|pool| pool.without_retry(), 1),
+        (|pool| pool.retry_statuses(vec![500]), 1),
+        // What the policy has no setting of stays as it says.
+        (|pool| pool.retry_jitter(0.0), 6),
+    ] {
+        let of_policy = policy();
+        let later = requests_of(|pool| configure(pool.retry_policy(of_policy))).await;
+        assert_eq!(later, requests);
+    }
+    let breaker = CircuitBreakerConfig::new().threshold(3);
+    let again = breaker.clone();
+    let builder = Pool::builder().without_circuit_breaker();
+    let pool = builder.circuit_breaker(again).build().unwrap();
+    assert_eq!(pool.config().circuit_breaker, Some(breaker.clone()));
+    let builder = Pool::builder().circuit_breaker(breaker);
+    let pool = builder.without_circuit_breaker().build().unwrap();
+    assert_eq!(pool.config().circuit_breaker, None);
+}
+
+/// How often a request is sent to a server that always answers 503.
+async fn requests_of(configure: impl FnOnce(PoolBuilder) -> PoolBuilder) -> usize {
+    let network = Network::new();
+    let server = serving(&network, vec![status(503)]);
+    let builder = on(&network).without_circuit_breaker();
+    let pool = configure(builder)
+        .without_circuit_breaker()
+        .build()
+        .unwrap();
+    pool.get(URL).send().await.unwrap();
+    server.stats().requests
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,6 +42,8 @@ pub(crate) struct OriginPool {
     held: Arc<AtomicUsize>,
     /// The most connections, where that is not what holds for all origins; else zero.
     own_max: AtomicUsize,
+    /// The same as the settings had it last; the one in force may have been set by hand since.
+    configured_max: Mutex<usize>,
     state: Mutex<Locked>,
 }
 
@@ -66,6 +68,7 @@ impl OriginPool {
             calm: Calm::default(),
             held: Arc::default(),
             own_max: AtomicUsize::new(0),
+            configured_max: Mutex::new(0),
             state,
         }
     }
@@ -234,6 +237,20 @@ impl OriginPool {
     pub(crate) fn set_own_max(self: &Arc<Self>, max: Option<NonZeroUsize>) {
         let own = max.map_or(0, NonZeroUsize::get);
         if self.own_max.swap(own, Ordering::Relaxed) != own {
+            self.set_limits(self.shared.limits());
+        }
+    }
+
+    /// Sets what the settings say, where they said another before.
+    pub(crate) fn configure_own_max(self: &Arc<Self>, max: Option<NonZeroUsize>) {
+        let own = max.map_or(0, NonZeroUsize::get);
+        let changed = {
+            // The lock keeps both together: of two that race, one has the last word on both.
+            let mut configured = self.configured_max.lock();
+            let other = std::mem::replace(&mut *configured, own) != own;
+            other && self.own_max.swap(own, Ordering::Relaxed) != own
+        };
+        if changed {
             self.set_limits(self.shared.limits());
         }
     }

@@ -7,6 +7,7 @@
 mod env;
 mod fields;
 mod file;
+mod throughput;
 mod values;
 
 pub use file::ConfigFile;
@@ -19,19 +20,24 @@ fields!(PoolConfig {
     max_connections_per_host,
     max_connections,
     max_idle_per_host,
+    min_idle,
     max_idle,
     max_waiting_per_host,
     idle_timeout,
     max_connection_lifetime,
+    max_requests_per_connection,
+    retire_on_dns_change,
     acquire_timeout,
     dial_timeout,
     tls_handshake_timeout,
     response_header_timeout,
     body_idle_timeout,
+    body_throughput,
     write_idle_timeout,
     tcp_keepalive,
     tcp_keepalive_interval,
     tcp_keepalive_retries,
+    local_address,
     attempt_timeout,
     request_timeout,
     max_retries,

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::de::value::StrDeserializer;
@@ -46,6 +47,7 @@ plain! {
         let statuses = list(text).map(str::parse).collect::<Result<_, _>>();
         statuses.map_err(|_| "a list of numbers, such as \"429,503\"".to_owned())
     };
+    IpAddr, |text: &str| text.parse().map_err(|_| "an IP address".to_owned());
     BudgetPolicy;
     CircuitBreakerConfig;
     RateLimitConfig;
