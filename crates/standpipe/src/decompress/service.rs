@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -28,17 +29,21 @@ use super::{DecompressBody, DecompressFuture};
 #[derive(Clone, Debug)]
 pub struct Decompress<S> {
     inner: S,
-    accept: Option<HeaderValue>,
+    /// None where nothing is decompressed. Shared, as a stack is cloned for each request.
+    asked: Option<Arc<Asked>>,
+}
+
+/// What is asked of a server, and how much is taken from it.
+#[derive(Debug)]
+struct Asked {
+    accept: HeaderValue,
     limits: Limits,
 }
 
 impl<S> Decompress<S> {
     pub(super) fn new(inner: S, accept: Option<HeaderValue>, limits: Limits) -> Self {
-        Self {
-            inner,
-            accept,
-            limits,
-        }
+        let asked = accept.map(|accept| Arc::new(Asked { accept, limits }));
+        Self { inner, asked }
     }
 
     /// The inner service.
@@ -65,11 +70,11 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         // A request that is not lent out is handed on without a copy.
-        let Some(accept) = &self.accept else {
+        let Some(asked) = &self.asked else {
             return DecompressFuture::new(self.inner.call(request), None);
         };
-        let (request, ours) = asking(request, accept);
-        DecompressFuture::new(self.inner.call(request), ours.then_some(self.limits))
+        let (request, ours) = asking(request, &asked.accept);
+        DecompressFuture::new(self.inner.call(request), ours.then_some(asked.limits))
     }
 }
 

@@ -18,6 +18,11 @@ pub(crate) struct HostConfigs {
 }
 
 impl HostConfigs {
+    #[cfg(test)]
+    pub(crate) fn settings(&self) -> Arc<HostSettings> {
+        Arc::clone(&self.settings)
+    }
+
     pub(crate) fn new(retry: RetryPolicy, settings: Arc<HostSettings>) -> Self {
         Self { retry, settings }
     }

@@ -259,6 +259,11 @@ impl Pool {
         self.inner.parts.own.is_closed()
     }
 
+    #[cfg(test)]
+    pub(crate) fn own_settings(&self) -> Arc<crate::stack::HostSettings> {
+        self.inner.parts.own.settings()
+    }
+
     fn call_erased(&self, request: Request<Body>) -> BoxFuture {
         if self.is_closed() {
             return Box::pin(std::future::ready(Err(Error::new(ErrorKind::Shutdown))));

@@ -63,3 +63,28 @@ where
         self.inner.call(request)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    use standpipe_test::{assert_layer_contract, assert_reserves_nothing};
+    use tower::layer::layer_fn;
+
+    use crate::{HostConfig, Pool};
+
+    /// What stands below it in a pool is always ready, so it stands here alone.
+    #[tokio::test(start_paused = true)]
+    async fn it_keeps_the_contract_of_a_layer() {
+        let total = HostConfig::new().request_timeout(Duration::from_secs(60));
+        let with_a_total = Pool::builder().host("contract.test", total);
+        for builder in [Pool::builder(), with_a_total] {
+            let pool = builder.build().unwrap();
+            let settings = pool.own_settings();
+            let layer = layer_fn(|inner| HostTotals::new(inner, Arc::clone(&settings)));
+            assert_layer_contract(&layer).await;
+            assert_reserves_nothing(&layer).await;
+        }
+    }
+}
