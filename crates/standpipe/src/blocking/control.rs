@@ -5,6 +5,7 @@ use standpipe_core::{Error, Origin};
 use standpipe_metrics::{HostMetrics, PoolMetrics};
 use standpipe_rate_limit::{ConcurrencyHandle, Handle as LimitHandle};
 use standpipe_transport::Transport;
+use std::borrow::Borrow;
 
 use super::Pool;
 use crate::{HostConfig, PoolConfig, PoolStats};
@@ -40,7 +41,7 @@ impl Pool {
     /// # Errors
     ///
     /// As there.
-    pub fn configure_host(&self, name: &str, config: &HostConfig) -> Result<(), Error> {
+    pub fn configure_host(&self, name: &str, config: impl Borrow<HostConfig>) -> Result<(), Error> {
         self.get_ref().configure_host(name, config)
     }
 }

@@ -1,5 +1,6 @@
 //! A pool looked at and changed while it runs: none of it waits.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use http::Uri;
@@ -77,9 +78,9 @@ impl Pool {
     ///
     /// [`Config`](standpipe_core::ErrorKind::Config), naming the field, its value and what is
     /// allowed; nothing has changed then.
-    pub fn configure_host(&self, name: &str, config: &HostConfig) -> Result<(), Error> {
+    pub fn configure_host(&self, name: &str, config: impl Borrow<HostConfig>) -> Result<(), Error> {
         let parts = &self.inner.parts;
-        let is_meant = parts.own.set(&parts.config, name, config)?;
+        let is_meant = parts.own.set(&parts.config, name, config.borrow())?;
         parts.hosts.rebuild(&is_meant);
         Ok(())
     }
