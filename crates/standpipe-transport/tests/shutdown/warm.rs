@@ -50,6 +50,26 @@ async fn warm_goes_beyond_no_limit_and_closes_nothing_for_itself() {
     assert_eq!(stats(&all).closed.total(), 0);
 }
 
+/// Those that are about to close, though their IO is not gone yet, are none that are there.
+#[tokio::test(start_paused = true)]
+async fn warm_counts_no_connection_that_closes() {
+    for http2 in [false, true] {
+        let network = Network::new();
+        let listener = network.listen("a.test:80");
+        let (server, transport) = match http2 {
+            false => (echoing(), over(&network)),
+            true => (echoing().http2(), over_http2(&network)),
+        };
+        let _server = server.start_on(listener);
+        let transport = transport.build().unwrap();
+        fetch(&transport, get(A)).await.unwrap();
+        transport.close_idle();
+        let dials = network.dials();
+        assert_eq!(transport.warm(&a(), 1).await.unwrap(), 1);
+        assert_eq!((stats(&transport).idle, network.dials() - dials), (1, 1));
+    }
+}
+
 /// The error is that of the dial, and what was opened stays.
 #[tokio::test(start_paused = true)]
 async fn warm_gives_the_error_of_a_dial_that_failed() {

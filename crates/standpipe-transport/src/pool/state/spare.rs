@@ -102,7 +102,8 @@ impl<C: Handle, P> State<C, P> {
 
     /// Connections that requests may be sent on, now or when they come back.
     fn usable(&self) -> usize {
-        self.live.iter().filter(|link| !link.is_retired()).count()
+        let usable = |link: &&C::Link| !link.is_retired() && !link.is_let_go();
+        self.live.iter().filter(usable).count()
     }
 
     fn has_spare_room(&self) -> bool {
