@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Method, Request, Response, Uri};
+use http::{Request, Response};
 use standpipe_core::{
-    BoxError, Closed, Closing, Deadline, Error, ErrorKind, Replay, RequestSent, ResendCount,
+    BoxError, Closing, Deadline, Error, ErrorKind, Replay, RequestSent, ResendCount,
 };
 use tokio::time::Instant;
 use tower_service::Service;
@@ -16,6 +16,7 @@ use tower_service::Service;
 use crate::attempt::Outcome;
 use crate::copy::RequestCopy;
 use crate::drain::Drain;
+use crate::facts::Facts;
 use crate::head::prepared;
 use crate::outcome::{failed, is_final, stamped};
 use crate::peek::PeekFuture;
@@ -35,20 +36,6 @@ pub(crate) struct Again<S, B, C> {
     copy: Option<RequestCopy<B>>,
     /// Made when the first attempt has failed.
     facts: Option<Box<Facts>>,
-}
-
-/// What is asked of a request after its copy is gone.
-#[derive(Debug)]
-struct Facts {
-    method: Method,
-    uri: Uri,
-    keyed: bool,
-    deadline: Option<Deadline>,
-    wish: Option<RequestRetry>,
-    /// How far the request came, in any attempt.
-    sent: RequestSent,
-    /// Made when it waits.
-    closed: Option<Closed>,
 }
 
 /// What follows an attempt.
@@ -350,18 +337,8 @@ where
 
     fn learn<R>(&mut self, result: &Result<R, Error>) {
         let copy = self.copy.as_ref();
-        let facts = self.facts.take().or_else(|| {
-            let copy = copy?;
-            Some(Box::new(Facts {
-                method: copy.method.clone(),
-                uri: copy.uri.clone(),
-                keyed: copy.is_keyed(),
-                deadline: Deadline::of_parts(&copy.body, &copy.extensions),
-                wish: RequestRetry::of(&copy.extensions).cloned(),
-                sent: RequestSent::No,
-                closed: None,
-            }))
-        });
+        let facts = self.facts.take();
+        let facts = facts.or_else(|| Some(Box::new(Facts::of(copy?))));
         let sent = result
             .as_ref()
             .map_or_else(Error::request_sent, |_| RequestSent::Yes);

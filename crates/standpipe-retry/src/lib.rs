@@ -6,6 +6,7 @@ mod backoff;
 mod budget;
 mod copy;
 mod drain;
+mod facts;
 mod future;
 mod head;
 mod hooks;

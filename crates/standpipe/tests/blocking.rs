@@ -362,7 +362,7 @@ fn a_pool_is_looked_at_and_changed_as_the_async_one() {
         });
     pool.configure_host("a.test", &config).unwrap();
     assert_eq!(pool.host_configs(), [("a.test".to_owned(), config)]);
-    let refused = pool.configure_host("", &HostConfig::new()).unwrap_err();
+    let refused = pool.configure_host("", HostConfig::new()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Config);
 
     let client = pool.host_client("http://a.test/v1/").unwrap();

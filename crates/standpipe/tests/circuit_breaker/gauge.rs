@@ -49,7 +49,7 @@ async fn another_circuit_is_closed_whatever_the_one_before_was_and_does() {
     // The new one is told of.
     pool.get(URL).send().await.unwrap_err();
     assert_eq!(shown(&pool), (Some(BreakerState::Open), 2));
-    pool.configure_host("a.test", &HostConfig::new().no_circuit_breaker())
+    pool.configure_host("a.test", HostConfig::new().no_circuit_breaker())
         .unwrap();
     assert_eq!(shown(&pool), (Some(BreakerState::Closed), 2));
 }

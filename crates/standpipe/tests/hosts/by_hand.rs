@@ -49,11 +49,11 @@ async fn quotas_set_by_hand_stay_until_their_own_settings_change() {
         max_concurrent: Some(n(5)),
         ..per_minute(30)
     };
-    pool.configure_host("a.test", &config.clone().rate_limit(other_quota))
+    pool.configure_host("a.test", config.clone().rate_limit(other_quota))
         .unwrap();
     assert_eq!(limiter().stats().available, [29]);
     assert_eq!(concurrency().limit(), 2);
-    pool.configure_host("a.test", &config.rate_limit(concurrent(7)))
+    pool.configure_host("a.test", config.rate_limit(concurrent(7)))
         .unwrap();
     assert_eq!(concurrency().limit(), 7);
 }
@@ -84,16 +84,16 @@ async fn a_bound_on_connections_set_by_hand_stays_until_its_own_setting_changes(
     let other_header = config.clone().default_header("x-version", "2");
     pool.configure_host("a.test", &other_header).unwrap();
     assert_eq!(allowed(&pool, &network).await, 2);
-    pool.configure_host("a.test", &config.max_connections(4))
+    pool.configure_host("a.test", config.max_connections(4))
         .unwrap();
     assert_eq!(allowed(&pool, &network).await, 4);
 
     // Without a setting there is nothing to change it.
     transport.set_max_connections(Some(n(1)));
-    pool.configure_host("a.test", &HostConfig::new()).unwrap();
+    pool.configure_host("a.test", HostConfig::new()).unwrap();
     assert_eq!(allowed(&pool, &network).await, 6);
     transport.set_max_connections(Some(n(1)));
-    pool.configure_host("a.test", &other_header.max_connections(5))
+    pool.configure_host("a.test", other_header.max_connections(5))
         .unwrap();
     assert_eq!(allowed(&pool, &network).await, 5);
 }
@@ -142,7 +142,7 @@ async fn requests_under_way_count_when_their_limit_was_off_for_a_while() {
     let mut one = peer(&listener).await;
     one.read_head().await.unwrap();
     let origin = Origin::parse(URL).unwrap();
-    pool.configure_host("a.test", &HostConfig::new()).unwrap();
+    pool.configure_host("a.test", HostConfig::new()).unwrap();
     assert!(pool.concurrency_limit(&origin).is_none());
     assert_eq!(pool.stats().origins[0].concurrency, None);
     pool.configure_host("a.test", &limited).unwrap();

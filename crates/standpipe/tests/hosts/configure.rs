@@ -22,7 +22,7 @@ async fn settings_hold_from_the_next_request_on_and_disturb_none_that_is_under_w
     let mut one = peer(&listener).await;
     assert!(one.read_head().await.unwrap().contains("x-version: 1"));
 
-    pool.configure_host("a.test", &with_header("2")).unwrap();
+    pool.configure_host("a.test", with_header("2")).unwrap();
     let second = spawn_get(&pool, URL);
     let mut two = peer(&listener).await;
     assert!(two.read_head().await.unwrap().contains("x-version: 2"));
@@ -43,7 +43,7 @@ async fn settings_of_other_hosts_stay_and_a_host_that_comes_later_has_its_own() 
         .host("b.test", with_header("b"))
         .build()
         .unwrap();
-    pool.configure_host("a.test", &with_header("a")).unwrap();
+    pool.configure_host("a.test", with_header("a")).unwrap();
     assert_line(&echo(&pool, "http://a.test/").await, "x-version: a");
     assert_line(&echo(&pool, "http://b.test/").await, "x-version: b");
 }
@@ -85,7 +85,7 @@ async fn what_is_refused_changes_nothing() {
             .contains("attempt_timeout of host a.test"),
         "{refused}"
     );
-    assert!(pool.configure_host("a.test/v1", &with_header("2")).is_err());
+    assert!(pool.configure_host("a.test/v1", with_header("2")).is_err());
     assert_line(&echo(&pool, URL).await, "x-version: 1");
 }
 
@@ -169,7 +169,7 @@ async fn a_host_may_have_a_longer_or_a_shorter_time_than_the_others() {
         .send()
         .await
         .unwrap_err();
-    pool.configure_host("a.test", &HostConfig::new()).unwrap();
+    pool.configure_host("a.test", HostConfig::new()).unwrap();
     pool.get("http://a.test/").send().await.unwrap_err();
     assert_eq!((begun.elapsed() - sent).as_secs(), 11);
 }
@@ -185,7 +185,7 @@ async fn a_host_may_have_fewer_connections_than_the_others() {
     let mut server = peer(&listener).await;
     settle().await;
     assert_eq!(network.dials(), 1);
-    pool.configure_host("a.test", &HostConfig::new()).unwrap();
+    pool.configure_host("a.test", HostConfig::new()).unwrap();
     settle().await;
     // The setting is the host's stack's, which the next request makes anew.
     let third = spawn_get(&pool, URL);
