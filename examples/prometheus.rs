@@ -18,6 +18,7 @@ use standpipe::metrics::{MetricsFacade, SERIES, SeriesKind};
 use standpipe::{BoxError, Error, Pool, RequestBuilder};
 use standpipe_test::Server;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 const ROUNDS: usize = 50;
 
@@ -37,12 +38,15 @@ async fn main() -> Result<(), BoxError> {
     let metrics = Router::new().route("/metrics", scraped);
     let serving = tokio::spawn(async move { axum::serve(listener, metrics).await });
 
-    let asked = Arc::new(AtomicUsize::new(0));
+    let site = Arc::new(Site::default());
     let server = Server::builder()
-        .handler(move |request| answer(Arc::clone(&asked), request))
+        .handler({
+            let site = Arc::clone(&site);
+            move |request| answer(Arc::clone(&site), request)
+        })
         .start()
         .await;
-    let sent = send(&pool, &server.url("")).await;
+    let sent = send(&pool, &server.url(""), &site).await;
     println!("{sent} requests were sent; ctrl-c ends this");
     tokio::select! {
         ended = serving => Ok(ended??),
@@ -64,14 +68,17 @@ fn recorder() -> Result<PrometheusRecorder, BuildError> {
 
 /// Answers, pages that are missing, failures that a retry gets over, a host that is down, and callers
 /// who do not wait. Says how many there were.
-async fn send(pool: &Pool, base: &str) -> usize {
+async fn send(pool: &Pool, base: &str, site: &Site) -> usize {
     for _ in 0..ROUNDS {
         for path in ["/", "/missing", "/flaky"] {
             let _answer = read(pool.get(format!("{base}{path}"))).await;
         }
         let _answer = read(pool.post(format!("{base}/")).body("some data")).await;
-        let impatient = read(pool.get(format!("{base}/never")));
-        let _gone = tokio::time::timeout(Duration::from_millis(5), impatient).await;
+        // Given up once the server has it.
+        tokio::select! {
+            _answer = read(pool.get(format!("{base}/never"))) => {}
+            () = site.kept_waiting.notified() => {}
+        }
         // Nobody listens there: after five failures the circuit is open.
         let _refused = read(pool.get("http://127.0.0.1:1/")).await;
     }
@@ -82,17 +89,26 @@ async fn read(request: RequestBuilder) -> Result<Bytes, Error> {
     request.send().await?.bytes().await
 }
 
+#[derive(Default)]
+struct Site {
+    flaky: AtomicUsize,
+    kept_waiting: Notify,
+}
+
 /// Every other answer to `/flaky` is a 503, and `/never` has none.
-async fn answer(asked: Arc<AtomicUsize>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(site: Arc<Site>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let _upload = body.collect().await;
     let mut response = Response::new(Full::from("hello"));
     *response.status_mut() = match head.uri.path() {
         "/missing" => StatusCode::NOT_FOUND,
-        "/flaky" if asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => {
+        "/flaky" if site.flaky.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => {
             StatusCode::SERVICE_UNAVAILABLE
         }
-        "/never" => std::future::pending().await,
+        "/never" => {
+            site.kept_waiting.notify_one();
+            std::future::pending().await
+        }
         _ => StatusCode::OK,
     };
     response

@@ -61,13 +61,13 @@ pub(crate) async fn dies_and_comes_back() -> Result<String, Error> {
 
     println!("\na server that fails for a while:");
     let (failed, refused) = send(&pool, &url, 25).await?;
+    let mut told = format!("  {failed} requests failed, {refused} were refused at once; ");
+    let _ = write!(told, "the server saw {}", server.stats().requests);
+    println!("{told}");
     let left = match pool.get(&url).send().await {
         Err(error) => error.retry_after().unwrap_or(reset),
         Ok(_) => reset,
     };
-    let mut told = format!("  {failed} requests failed, {refused} were refused at once; ");
-    let _ = write!(told, "the server saw {}", server.stats().requests);
-    println!("{told}");
 
     status.store(200, Ordering::Relaxed);
     sleep(left).await;

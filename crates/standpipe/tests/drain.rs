@@ -104,12 +104,11 @@ async fn a_rolling_restart_loses_no_request_that_may_be_sent_again() {
             lost.len(),
             lost[0]
         );
-        // A restart that finds no connection open, or those of the one before, ends none.
-        let restarts = REQUESTS / ANSWERS;
+        // Restarts have ended some. How many depends on the threads: one that finds no connection open, or those
+        // of the one before, ends none.
         let seen = server.stats();
-        assert!(seen.connections >= restarts / 2, "{seen:?}");
-        let stats = pool.stats().total;
-        assert_eq!((stats.active, stats.waiting, stats.dialing), (0, 0, 0));
+        assert!(seen.connections > seen.peak_open, "{seen:?}");
+        support::at_rest(&pool).await;
     }
 }
 

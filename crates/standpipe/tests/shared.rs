@@ -3,6 +3,7 @@
 mod support;
 
 use standpipe::{ErrorKind, Pool, PoolConfig, SharedState};
+use standpipe_test::Server;
 use standpipe_test::memory::Network;
 use support::{URL, echo_on, on, peer, secs, settle};
 use tokio::runtime::{Builder, Runtime};
@@ -95,15 +96,14 @@ fn it_goes_on_in_the_next_runtime_when_the_one_it_was_made_in_has_ended() {
     let _alone = serving.block_on(alone());
     let network = Network::new();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = network.clone();
+    let listener = network.listen("a.test:80");
     let servers = std::thread::spawn(move || {
         serving.block_on(async move {
-            let _server = echo_on(&server, "a.test:80");
+            let _server = Server::builder().handler(support::echo).start_on(listener);
             let _ = stopped.await;
         });
     });
     let get = || async {
-        // The listener may not be there yet; a dial is tried again.
         let request = standpipe::shared().get(URL).timeout(secs(30));
         request.send().await.unwrap().text().await.unwrap()
     };

@@ -1,6 +1,7 @@
 //! Four processes under one limit, and a Redis that is away for two seconds of ten.
 
 use std::env;
+use std::io::stdin;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,19 +12,21 @@ use standpipe_rate_limit::{Quota, RateLimitLayer};
 use standpipe_redis::RedisStore;
 use standpipe_test::Probe;
 use standpipe_test::external::Redis;
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{Instant, sleep};
 use tower::{Layer, ServiceExt};
 
 use crate::n;
 
 const URL: &str = "STANDPIPE_FLEET_REDIS";
-const BEGIN: &str = "STANDPIPE_FLEET_BEGIN";
 const RATE: u32 = 200;
 const BURST: u32 = 8;
 const PROCESSES: u32 = 4;
 const TASKS: usize = 25;
 const MAX_WAIT: Duration = Duration::from_secs(2);
+/// Of the store: enough for a busy machine. A server that is dead refuses at once.
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// In milliseconds from the beginning.
 const KILLED: u64 = 4_000;
 const BACK: u64 = 6_000;
@@ -39,20 +42,17 @@ fn since_1970() -> u64 {
 #[ignore = "needs redis-server"]
 async fn four_processes_keep_one_limit_and_their_shares_while_redis_is_away() {
     let mut redis = Redis::start().await.unwrap();
-    let begin = since_1970() + 1_000;
-    let processes: Vec<_> = (0..PROCESSES)
-        .map(|_| {
-            let mut process = Command::new(env::current_exe().unwrap());
-            process
-                .args(["--exact", "fleet::one_process_of_the_fleet"])
-                .args(["--ignored", "--nocapture"])
-                .env(URL, redis.url())
-                .env(BEGIN, begin.to_string())
-                .stdout(Stdio::piped())
-                .kill_on_drop(true);
-            process.spawn().unwrap()
-        })
-        .collect();
+    let mut processes = Vec::new();
+    for _ in 0..PROCESSES {
+        processes.push(Process::start(&redis.url()));
+    }
+    for process in &mut processes {
+        process.ready().await;
+    }
+    let begin = since_1970();
+    for process in &mut processes {
+        process.begin(begin).await;
+    }
     let at = |millis: u64| Duration::from_millis((begin + millis).saturating_sub(since_1970()));
     sleep(at(KILLED)).await;
     redis.stop().unwrap();
@@ -63,40 +63,89 @@ async fn four_processes_keep_one_limit_and_their_shares_while_redis_is_away() {
 
     let mut admitted = Vec::new();
     for process in processes {
-        let output = process.wait_with_output().await.unwrap();
-        assert!(output.status.success());
-        admitted.extend(read(&String::from_utf8(output.stdout).unwrap()));
+        admitted.push(read(&process.end().await));
     }
-    let within = |from: u64, to: u64| {
-        let count = admitted.iter().filter(|&&at| at >= from && at < to).count();
-        count as f64
+    let within = |from: u64, to: u64| -> Vec<usize> {
+        let within = |of_one: &Vec<u64>| of_one.iter().filter(|at| (from..to).contains(at)).count();
+        admitted.iter().map(within).collect()
     };
     let rate = f64::from(RATE) / 1_000.0;
     // While it is up: within five per cent of the quota.
     // The bucket's burst is on top of it once.
-    assert_quota("before", within(0, killed), rate * killed as f64);
+    let burst = f64::from(BURST);
+    let quota = rate * killed as f64;
+    assert_within("before", &within(0, killed), quota, quota * 0.05 + burst);
     // A probe finds it again after a quarter of a second at the most; with some room.
     let settled = back + 500;
-    let after = rate * (END - settled) as f64;
-    assert_quota("after", within(settled, END), after);
+    let quota = rate * (END - settled) as f64;
+    assert_within("after", &within(settled, END), quota, quota * 0.05 + burst);
     // While it is away: no more than the shares, which are the quota in all, and what was given
-    // ahead by Redis, and no less than nearly that.
-    let away = within(killed, back);
-    let shares = rate * (back - killed) as f64;
+    // ahead by Redis.
     let ahead = f64::from(BURST + PROCESSES * 8);
-    println!("away: {away} of {shares}");
-    assert!(
-        away <= shares + f64::from(BURST) + ahead,
-        "{away} of {shares}"
-    );
-    assert!(away >= shares * 0.9, "{away} of {shares}");
+    let shares = rate * (back - killed) as f64;
+    assert_within("away", &within(killed, back), shares, burst + ahead);
 }
 
-fn assert_quota(when: &str, admitted: f64, quota: f64) {
-    println!("{when}: {admitted} of {quota}");
-    let most = quota.mul_add(1.05, f64::from(BURST));
-    assert!(admitted <= most, "{when}: {admitted} of {quota}");
-    assert!(admitted >= quota * 0.95, "{when}: {admitted} of {quota}");
+/// That the processes of the fleet were admitted no more often than `quota` and `more`. On a busy machine it may be
+/// less; but nearly so in all, and for none of them far less than its part.
+fn assert_within(when: &str, admitted: &[usize], quota: f64, more: f64) {
+    println!("{when}: {admitted:?} of {quota}");
+    let all = admitted.iter().sum::<usize>() as f64;
+    assert!(all <= quota + more, "{when}: {all} of {quota}");
+    assert!(all >= quota * 0.75, "{when}: {all} of {quota}");
+    let part = quota / admitted.len() as f64;
+    let starved = |&of_one: &usize| (of_one as f64) < part * 0.25;
+    assert!(
+        !admitted.iter().any(starved),
+        "{when}: {admitted:?} of {part} each"
+    );
+}
+
+/// A process of the fleet, as its parent sees it.
+struct Process {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(url: &str) -> Self {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "fleet::one_process_of_the_fleet"])
+            .args(["--ignored", "--nocapture"])
+            .env(URL, url)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    /// Waits until it can begin at once.
+    async fn ready(&mut self) {
+        let mut line = String::new();
+        // The test's name may stand before it.
+        while !line.ends_with("ready\n") {
+            line.clear();
+            let read = self.output.read_line(&mut line).await.unwrap();
+            assert!(read > 0, "it ended before it was ready");
+        }
+    }
+
+    async fn begin(&mut self, begin: u64) {
+        let line = format!("{begin}\n");
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(line.as_bytes()).await.unwrap();
+    }
+
+    /// What it printed, once it has ended.
+    async fn end(mut self) -> String {
+        let mut printed = String::new();
+        self.output.read_to_string(&mut printed).await.unwrap();
+        assert!(self.child.wait().await.unwrap().success(), "{printed}");
+        printed
+    }
 }
 
 /// The admissions that a process printed, in milliseconds from the beginning.
@@ -111,10 +160,8 @@ fn read(output: &str) -> Vec<u64> {
                 done = true;
                 assert_eq!(started, ended, "none is lost");
                 let slowest: u128 = slowest.parse().unwrap();
-                assert!(
-                    slowest < MAX_WAIT.as_millis() + 500,
-                    "{slowest} ms: none hangs"
-                );
+                let longest = (MAX_WAIT + TIMEOUT).as_millis();
+                assert!(slowest < longest, "{slowest} ms: none hangs");
             }
             _ => {}
         }
@@ -127,11 +174,11 @@ fn read(output: &str) -> Vec<u64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs redis-server"]
 async fn one_process_of_the_fleet() {
-    let (Ok(url), Ok(begin)) = (env::var(URL), env::var(BEGIN)) else {
+    let Ok(url) = env::var(URL) else {
         return;
     };
-    let begin: u64 = begin.parse().unwrap();
     let store = RedisStore::new(Client::open(url).unwrap(), "fleet", n(PROCESSES))
+        .timeout(TIMEOUT)
         .probe_every(Duration::from_millis(250));
     let layer = RateLimitLayer::builder()
         .requests(Quota::per_second(n(RATE)).burst(n(BURST)))
@@ -139,7 +186,10 @@ async fn one_process_of_the_fleet() {
         .store(store)
         .build();
     let service = layer.layer(Probe::ok(Response::new(())));
-    sleep(Duration::from_millis(begin.saturating_sub(since_1970()))).await;
+    println!("ready");
+    let mut begin = String::new();
+    stdin().read_line(&mut begin).unwrap();
+    let begin: u64 = begin.trim().parse().unwrap();
     let tasks: Vec<_> = (0..TASKS)
         .map(|_| {
             let service = service.clone();

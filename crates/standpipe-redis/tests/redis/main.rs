@@ -1,5 +1,5 @@
-//! Against a real redis-server, which each test starts on a port of its own. What is measured is in
-//! real time, as the server's is.
+//! Against a real redis-server, which each test starts on a port of its own, but for one that is
+//! silent. Times are real, as the server's are; no test depends on how long the machine takes.
 
 mod fleet;
 mod outage;

@@ -17,6 +17,7 @@ use standpipe_transport::{
     ConnectionStats, Protocol, ResponseFuture, TlsConfig, Transport, TransportBuilder,
 };
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tower::Service;
 
 pub(crate) const A: &str = "http://a.test/";
@@ -173,14 +174,35 @@ pub(crate) async fn pass(time: Duration) {
 /// Lets the other tasks run until `wished` is so.
 #[track_caller]
 pub(crate) fn until(mut wished: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    const TURNS: u32 = 1_000_000;
     let caller = std::panic::Location::caller();
     async move {
-        for _ in 0..1_000_000 {
-            if wished() {
-                return;
+        let begun = Instant::now();
+        let mut looked = begun;
+        loop {
+            for _ in 0..TURNS {
+                if wished() {
+                    return;
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
+            // A clock that stands still is a paused one: turns are all there is to wait for. Else other
+            // threads and the kernel may need time, however many turns this one had.
+            let now = Instant::now();
+            let hope = now > looked && now - begun < secs(60);
+            assert!(hope, "what is waited for at {caller} does not come");
+            looked = now;
         }
-        panic!("what is waited for at {caller} does not come");
     }
+}
+
+/// Waits until no connection is in use or being opened and no request waits, and gives the figures. The last answer
+/// may be there before its connection has come back.
+pub(crate) async fn at_rest(transport: &Transport) -> ConnectionStats {
+    until(|| {
+        let stats = stats(transport);
+        (stats.active, stats.streams, stats.waiting, stats.dialing) == (0, 0, 0, 0)
+    })
+    .await;
+    stats(transport)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use standpipe::{Error, ErrorKind, Pool, PoolBuilder};
+use standpipe::{ConnectionStats, Error, ErrorKind, Pool, PoolBuilder};
 use standpipe_test::memory::{Listener, MemoryStream, Network};
 use standpipe_test::{Peer, Server};
 use tokio::task::JoinHandle;
@@ -90,6 +90,22 @@ pub(crate) async fn settle() {
     for _ in 0..64 {
         tokio::task::yield_now().await;
     }
+}
+
+/// Waits until no connection is in use or being opened and no request waits, and gives the figures. The last answer
+/// may be there before its connection has come back. It needs time that is not paused.
+pub(crate) async fn at_rest(pool: &Pool) -> ConnectionStats {
+    let at_rest = async {
+        loop {
+            let stats = pool.stats().total;
+            if (stats.active, stats.streams, stats.waiting, stats.dialing) == (0, 0, 0, 0) {
+                return stats;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let at_rest = tokio::time::timeout(secs(60), at_rest).await;
+    at_rest.unwrap_or_else(|_| panic!("never at rest: {:?}", pool.stats().total))
 }
 
 #[track_caller]
