@@ -195,8 +195,8 @@ impl<U: Claimant> Total<U> {
     /// Whether a connection of `own` that comes back is to be closed for somebody in the line. It is
     /// for an origin that has no connection at all; and for one that has waited since before
     /// `head`, the time since when the head of `own` waits, and has fewer connections by two or
-    /// more. So nobody starves, shares even out, and once they are even connections stay where
-    /// they are.
+    /// more. So nobody starves, shares even out, and once they are even connections seldom change
+    /// hands.
     pub(crate) fn begin_yield(&self, own: &Arc<U>, head: Option<Instant>) -> bool {
         let own_held = own.held().load(Ordering::Relaxed);
         let mut line = self.line.lock();
