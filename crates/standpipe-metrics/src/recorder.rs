@@ -57,6 +57,14 @@ impl Recorder for () {
 pub trait HostRecord: Send + Sync {
     /// Something happened. It runs on the request's own path and should be quick.
     fn record(&self, event: &Event<'_>);
+
+    /// A request ended and its body with it: `ended` and then `body_ended`, told together, which saves
+    /// whoever locks one of two. Unless it is written otherwise, each is told to
+    /// [`record`](HostRecord::record); one that panics at the first is not told the second.
+    fn record_whole(&self, ended: &Event<'_>, body_ended: &Event<'_>) {
+        self.record(ended);
+        self.record(body_ended);
+    }
 }
 
 /// What a host's series are labelled with.
@@ -109,6 +117,9 @@ pub struct Exchange<'a> {
     /// The method's place in the registry's list of known methods, one past its end for `_OTHER`: for
     /// tables of handles.
     pub method_number: u8,
+    /// The number of the thread that began it, the same in all its events; none while the host is not
+    /// busy.
+    pub(crate) lane: Option<usize>,
 }
 
 /// What a [`HostRecord`] is told. The counters have it already.

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use crate::count::{Class, Ending, Took};
 use crate::host::Handle;
 use crate::label::{ErrorType, UrlTemplate};
-use crate::recorder::{Event, Exchange, Scope};
+use crate::recorder::{Event, Exchange, HostRecord, Scope};
 
 /// What is known of a request. Every byte of it is moved with the response.
 #[derive(Debug)]
@@ -191,7 +191,7 @@ impl Facts {
         if cells.start(self.scope, owned) && !owned {
             self.host.host().part_threads();
         }
-        self.tell(None, Event::Started);
+        self.tell(|record| record.record(&Event::Started(self.exchange(None))));
     }
 
     /// Counts the end, and that of the body where so many bytes have come with the head.
@@ -206,18 +206,24 @@ impl Facts {
         if let Some(bytes) = body {
             cells.end_body(self.scope, Ending::Complete, took, bytes, owned);
         }
-        self.tell(error, |exchange| Event::Ended {
-            exchange,
-            elapsed,
-            request_bytes,
-        });
-        if let Some(bytes) = body {
-            self.tell(None, |exchange| Event::BodyEnded {
+        self.tell(|record| {
+            let mut exchange = self.exchange(error);
+            let ended = Event::Ended {
+                exchange,
+                elapsed,
+                request_bytes,
+            };
+            let Some(bytes) = body else {
+                return record.record(&ended);
+            };
+            exchange.error = None;
+            let body_ended = Event::BodyEnded {
                 exchange,
                 elapsed,
                 bytes,
-            });
-        }
+            };
+            record.record_whole(&ended, &body_ended);
+        });
     }
 
     fn end_body(&self, ending: Ending, error: Option<ErrorType>, now: Instant) {
@@ -225,10 +231,12 @@ impl Facts {
         let (cells, owned) = self.host.cells();
         let bytes = self.bytes;
         cells.end_body(self.scope, ending, Took::of(elapsed), bytes, owned);
-        self.tell(error, |exchange| Event::BodyEnded {
-            exchange,
-            elapsed,
-            bytes,
+        self.tell(|record| {
+            record.record(&Event::BodyEnded {
+                exchange: self.exchange(error),
+                elapsed,
+                bytes,
+            });
         });
     }
 
@@ -238,17 +246,19 @@ impl Facts {
     }
 
     #[inline]
-    fn tell<'a>(&'a self, error: Option<ErrorType>, event: impl FnOnce(Exchange<'a>) -> Event<'a>) {
-        let host = self.host.host();
-        host.tell_with(|| {
-            event(Exchange {
-                scope: self.scope,
-                method: host.settings.methods.name(self.method),
-                status: self.status,
-                error,
-                template: self.template,
-                method_number: self.method,
-            })
-        });
+    fn tell(&self, tell: impl FnOnce(&dyn HostRecord)) {
+        self.host.host().tell_with(tell);
+    }
+
+    fn exchange(&self, error: Option<ErrorType>) -> Exchange<'_> {
+        Exchange {
+            scope: self.scope,
+            method: self.host.host().settings.methods.name(self.method),
+            status: self.status,
+            error,
+            template: self.template,
+            method_number: self.method,
+            lane: self.host.slot(),
+        }
     }
 }

@@ -36,23 +36,15 @@ impl FacadeHost {
 }
 
 impl HostRecord for FacadeHost {
+    fn record_whole(&self, ended: &Event<'_>, body_ended: &Event<'_>) {
+        self.requests.record(&self.table, ended, Some(body_ended));
+    }
+
     fn record(&self, event: &Event<'_>) {
         match *event {
-            Event::Started(ref exchange) => self.requests.began(&self.table, exchange),
-            Event::Ended {
-                ref exchange,
-                elapsed,
-                request_bytes,
-            } => self
-                .requests
-                .ended(&self.table, exchange, elapsed, request_bytes),
-            Event::BodyEnded {
-                ref exchange,
-                elapsed,
-                bytes,
-            } => self
-                .requests
-                .body_ended(&self.table, exchange, elapsed, bytes),
+            Event::Started(_) | Event::Ended { .. } | Event::BodyEnded { .. } => {
+                self.requests.record(&self.table, event, None);
+            }
             Event::Retried { .. } => self.table.get(Key::of(Id::Retries)).count(),
             Event::RetryGivenUp { reason } => self
                 .table

@@ -53,31 +53,39 @@ pub(super) struct Handles {
 }
 
 impl Handles {
+    /// `make` makes the gauge, unless it is there.
     #[inline]
-    pub(super) fn gauge(&self, make: impl FnOnce() -> Instrument) -> &Instrument {
-        once(&self.active, make)
+    pub(super) fn with_gauge(&self, make: impl FnOnce() -> Instrument) {
+        once(&self.active, make);
     }
 
+    /// `make` makes the histogram, unless it is there.
     #[inline]
-    pub(super) fn histogram(
-        &self,
-        measure: Measure,
-        make: impl FnOnce() -> Instrument,
-    ) -> &Instrument {
-        once(&self.measures[measure as usize], make)
+    pub(super) fn with_histogram(&self, measure: Measure, make: impl FnOnce() -> Instrument) {
+        once(&self.measures[measure as usize], make);
+    }
+
+    /// Of the gauge, which was made.
+    pub(super) fn shift(&self, by: i32) {
+        if let Some(gauge) = self.active.get() {
+            gauge.shift(f64::from(by));
+        }
+    }
+
+    /// Of a histogram that was made.
+    pub(super) fn measure(&self, measure: Measure, value: f64) {
+        if let Some(histogram) = self.measures[measure as usize].get() {
+            histogram.measure(value);
+        }
     }
 }
 
 /// The exporter's code, which makes a handle, runs outside of the cell's initialisation, so that it may
 /// come back here.
 #[inline]
-fn once(cell: &OnceLock<Instrument>, make: impl FnOnce() -> Instrument) -> &Instrument {
-    match cell.get() {
-        Some(handle) => handle,
-        None => {
-            let handle = make();
-            cell.get_or_init(|| handle)
-        }
+fn once(cell: &OnceLock<Instrument>, make: impl FnOnce() -> Instrument) {
+    if cell.get().is_none() {
+        let _ = cell.set(make());
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod host;
 mod kind;
+mod lane;
 mod lists;
 mod requests;
 mod series;

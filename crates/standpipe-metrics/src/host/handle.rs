@@ -90,6 +90,11 @@ impl Handle {
         &self.0.shared
     }
 
+    /// The thread that the handle was given to; none while the host is not busy.
+    pub(crate) fn slot(&self) -> Option<usize> {
+        self.0.own.as_ref().map(|own| own.slot)
+    }
+
     /// The counters to write, and whether this thread alone writes them. A request may end on another
     /// thread than it began on.
     #[inline]

@@ -90,18 +90,18 @@ impl Shared {
 
     /// Tells the recorder. What `event` is about has been counted.
     pub(crate) fn tell(&self, event: &Event<'_>) {
-        self.tell_with(|| *event);
+        self.tell_with(|record| record.record(event));
     }
 
-    /// As [`tell`](Shared::tell), for an event that is made only if there is a recorder.
+    /// As [`tell`](Shared::tell), for events that are made only if there is a recorder.
     #[inline]
-    pub(crate) fn tell_with<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+    pub(crate) fn tell_with(&self, tell: impl FnOnce(&dyn HostRecord)) {
         let record = match self.record.get() {
             Some(record) => record.as_ref(),
             None => self.ask_recorder(),
         };
         if let Some(record) = record {
-            self.guarded(|| record.record(&event()));
+            self.guarded(|| tell(&**record));
         }
     }
 

@@ -12,7 +12,7 @@ use standpipe_metrics::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-fn with_bounds() -> PrometheusBuilder {
+pub(super) fn with_bounds() -> PrometheusBuilder {
     let mut builder = PrometheusBuilder::new();
     for series in SERIES
         .iter()
@@ -26,7 +26,7 @@ fn with_bounds() -> PrometheusBuilder {
     builder
 }
 
-fn registry_of(recorder: PrometheusRecorder) -> (Registry, PrometheusHandle) {
+pub(super) fn registry_of(recorder: PrometheusRecorder) -> (Registry, PrometheusHandle) {
     let handle = recorder.handle();
     let facade = MetricsFacade::with(recorder);
     (
@@ -35,7 +35,7 @@ fn registry_of(recorder: PrometheusRecorder) -> (Registry, PrometheusHandle) {
     )
 }
 
-fn parsed(text: &str) -> Scrape {
+pub(super) fn parsed(text: &str) -> Scrape {
     Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).unwrap()
 }
 
@@ -59,7 +59,7 @@ fn sample<'a>(scrape: &'a Scrape, name: &str, labels: &[(&str, &str)]) -> &'a Sa
 }
 
 #[track_caller]
-fn number(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
+pub(super) fn number(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
     match &sample(scrape, name, labels).value {
         Value::Counter(n) | Value::Gauge(n) | Value::Untyped(n) => *n,
         other => panic!("{name}: {other:?}"),
@@ -68,7 +68,7 @@ fn number(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
 
 /// A histogram's count, and the bounds of the bucket in which its last value lies.
 #[track_caller]
-fn histogram(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> (f64, f64) {
+pub(super) fn histogram(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> (f64, f64) {
     let Value::Histogram(buckets) = &sample(scrape, name, labels).value else {
         panic!("{name} is no histogram");
     };

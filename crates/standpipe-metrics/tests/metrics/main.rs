@@ -12,6 +12,8 @@ mod threads;
 
 #[cfg(feature = "metrics")]
 mod facade;
+#[cfg(feature = "metrics")]
+mod held;
 #[cfg(feature = "serde")]
 mod serialised;
 

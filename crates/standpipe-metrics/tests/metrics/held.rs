@@ -1,0 +1,164 @@
+//! What the facade holds back of a busy host, and for how long.
+
+use super::facade::{histogram, number, parsed, registry_of, with_bounds};
+use super::*;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use prometheus_parse::Scrape;
+use standpipe_test::Gate;
+
+/// More than a host sees before its threads are given counters of their own.
+const BUSY: usize = 1_100;
+
+const HOST: [(&str, &str); 1] = [("server_address", "a.b")];
+
+fn scraped(handle: &PrometheusHandle) -> Scrape {
+    parsed(&handle.render())
+}
+
+fn active(scrape: &Scrape) -> f64 {
+    number(scrape, "http_client_active_requests", &HOST)
+}
+
+/// How many requests with that status or error are exported.
+fn durations(scrape: &Scrape, label: (&str, &str)) -> f64 {
+    let labels = [HOST[0], label];
+    histogram(scrape, "http_client_request_duration", &labels).0
+}
+
+const OK: (&str, &str) = ("http_response_status_code", "200");
+
+/// A service that answers once its gate is open, under the layer, for a host that is busy already.
+async fn busy() -> (PrometheusHandle, Metrics<impl Answers>, Gate) {
+    let (registry, handle) = registry_of(with_bounds().build_recorder());
+    let gate = Gate::new();
+    gate.open();
+    let opened = gate.clone();
+    let service = attempts(
+        &registry,
+        tower::service_fn(move |_: Request<Body>| {
+            let gate = opened.clone();
+            Box::pin(async move {
+                gate.wait().await;
+                answer(200, "hello")
+            }) as Answering
+        }),
+    );
+    for _ in 0..BUSY {
+        ask(&service, "https://a.b/").await.unwrap();
+    }
+    (handle, service, gate)
+}
+
+/// What `busy` puts under the layer.
+trait Answers:
+    Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future = Answering> + Clone
+{
+}
+
+impl<S> Answers for S where
+    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future = Answering>
+        + Clone
+{
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_held_once_nothing_is_under_way() {
+    let (handle, service, gate) = busy().await;
+    let scrape = scraped(&handle);
+    assert_eq!(durations(&scrape, OK), BUSY as f64);
+    assert_eq!(active(&scrape), 0.0);
+
+    gate.close();
+    let mut calls: Vec<_> = (0..100).map(|_| call(&service, "https://a.b/")).collect();
+    for call in &mut calls {
+        assert!(poll(call).is_pending());
+    }
+    gate.open();
+    for call in calls {
+        call.await.unwrap();
+    }
+    let scrape = scraped(&handle);
+    assert_eq!(durations(&scrape, OK), (BUSY + 100) as f64);
+    assert_eq!(active(&scrape), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_held_than_twice_what_is_under_way_and_the_gauge_is_right_within_an_eighth() {
+    let (handle, service, gate) = busy().await;
+    gate.close();
+    let mut calls = Vec::new();
+    for n in 1..=200u32 {
+        calls.push(call(&service, "https://a.b/"));
+        let behind = f64::from(n) - active(&scraped(&handle));
+        assert!(behind.abs() <= f64::from(n / 8), "{behind} of {n}");
+    }
+    gate.open();
+    for n in 1..=200u32 {
+        calls.pop().unwrap().await.unwrap();
+        let left = f64::from(200 - n);
+        let scrape = scraped(&handle);
+        let held = BUSY as f64 + f64::from(n) - durations(&scrape, OK);
+        assert!(held >= 0.0 && held <= left, "{held} with {left} left");
+        let ahead = (active(&scrape) - left).abs();
+        assert!(ahead <= f64::from((200 - n) / 8), "{ahead} with {left}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_slow_request_measures_is_told_at_once() {
+    let (handle, service, gate) = busy().await;
+    gate.close();
+    let mut calls: Vec<_> = (0..100).map(|_| call(&service, "https://a.b/")).collect();
+    gate.open();
+    for n in 1..10 {
+        calls.pop().unwrap().await.unwrap();
+        assert!(durations(&scraped(&handle), OK) < (BUSY + n) as f64);
+    }
+    tokio::time::advance(Duration::from_millis(100)).await;
+    calls.pop().unwrap().await.unwrap();
+    assert_eq!(durations(&scraped(&handle), OK), (BUSY + 10) as f64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_dropped_leave_nothing_behind() {
+    let (handle, service, gate) = busy().await;
+    gate.close();
+    let calls: Vec<_> = (0..100).map(|_| call(&service, "https://a.b/")).collect();
+    drop(calls);
+    let scrape = scraped(&handle);
+    assert_eq!(active(&scrape), 0.0);
+    assert_eq!(durations(&scrape, ("error_type", "cancelled")), 100.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_many_threads_measure_is_told_in_full() {
+    let (registry, handle) = registry_of(with_bounds().build_recorder());
+    let service = attempts(
+        &registry,
+        tower::service_fn(|_: Request<Body>| {
+            Box::pin(async {
+                tokio::task::yield_now().await;
+                answer(200, "hello")
+            }) as Answering
+        }),
+    );
+    let tasks: Vec<_> = (0..64)
+        .map(|_| {
+            let service = service.clone();
+            tokio::spawn(async move {
+                let mut service = service;
+                for _ in 0..BUSY {
+                    let ready = ServiceExt::<Request<Body>>::ready(&mut service).await;
+                    ready.unwrap().call(get("https://a.b/")).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let scrape = scraped(&handle);
+    assert_eq!(durations(&scrape, OK), (64 * BUSY) as f64);
+    assert_eq!(active(&scrape), 0.0);
+}
