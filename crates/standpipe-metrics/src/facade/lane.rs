@@ -4,9 +4,10 @@
 //! request wait for each other longer than all else takes. So of a busy host, what quick requests measure
 //! is kept with the thread that began them, and handed on together.
 //!
-//! Nothing waits for long: twice as many measurements are held at the most as requests are under way that
-//! will bring the next one; the gauges are behind by an eighth of those; and what a slow request measures
-//! goes out at once, with all that was held.
+//! Without a clock or a timer, nothing waits for long: twice as many measurements are held at the most as
+//! requests wait for their heads, and each of these brings the next look. Streams that go on for minutes
+//! after it hold nothing back. The gauges, taken together, are behind by an eighth of those requests; and
+//! what a slow request measures goes out at once, with all that was held.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ const SLOW: Duration = Duration::from_millis(100);
 /// A thread's requests of one host.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    /// Begun here and not over, with their bodies.
+    /// Begun here, without a head yet.
     under_way: u32,
     /// None while it is handed on.
     batch: Option<Box<Batch>>,
@@ -103,11 +104,14 @@ impl Batch {
 
     /// Hands all of it on: the exporter's code runs here.
     pub(super) fn hand_on(&mut self) {
+        // First what adds up: should the exporter panic, single measurements are lost and no gauge is
+        // wrong for good.
         for held in &mut self.of_kinds {
             if held.shifted != 0 {
-                held.handles.shift(held.shifted);
-                held.shifted = 0;
+                held.handles.shift(std::mem::take(&mut held.shifted));
             }
+        }
+        for held in &mut self.of_kinds {
             for (measure, value) in held.measured.drain(..) {
                 held.handles.measure(measure, value);
             }

@@ -34,7 +34,7 @@ pub(super) struct Told<'a> {
     pub(super) shift: i32,
     pub(super) measured: [Option<(Measure, f64)>; 2],
     pub(super) begins: bool,
-    /// Nothing more will be told of the request.
+    /// The request waits no more for its head.
     pub(super) ends: bool,
     pub(super) took: Duration,
 }
@@ -78,7 +78,7 @@ impl Requests {
                 ..
             } => {
                 told.shift = -1;
-                told.ends = exchange.status.is_none();
+                told.ends = true;
                 told.took = elapsed;
                 // A request without a body has no size of one.
                 let bytes = request_bytes.filter(|bytes| *bytes > 0);
@@ -86,7 +86,6 @@ impl Requests {
                 told.measured = [Some((Measure::Head, elapsed.as_secs_f64())), size];
             }
             Event::BodyEnded { elapsed, bytes, .. } => {
-                told.ends = true;
                 told.took = elapsed;
                 let size = size(exchange, Measure::ResponseSize, bytes);
                 told.measured = [Some((Measure::Whole, elapsed.as_secs_f64())), size];

@@ -120,6 +120,48 @@ async fn what_a_slow_request_measures_is_told_at_once() {
     assert_eq!(durations(&scraped(&handle), OK), (BUSY + 10) as f64);
 }
 
+/// A stream of events may go on for an hour after its head.
+#[tokio::test(start_paused = true)]
+async fn bodies_that_are_being_read_hold_nothing_back() {
+    let (registry, handle) = registry_of(with_bounds().build_recorder());
+    let service = attempts(
+        &registry,
+        tower::service_fn(|request: Request<Body>| {
+            let stream = request.uri().path() == "/stream";
+            std::future::ready(match stream {
+                true => answer(200, Body::from_reader(Silent)),
+                false => answer(200, "hello"),
+            })
+        }),
+    );
+    for _ in 0..BUSY {
+        ask(&service, "https://a.b/").await.unwrap();
+    }
+    let mut streams = Vec::new();
+    for _ in 0..50 {
+        streams.push(ask(&service, "https://a.b/stream").await.unwrap());
+    }
+    for n in 1..10 {
+        ask(&service, "https://a.b/").await.unwrap();
+        let scrape = scraped(&handle);
+        assert_eq!(durations(&scrape, OK), (BUSY + 50 + n) as f64);
+        assert_eq!(active(&scrape), 0.0);
+    }
+}
+
+/// It has nothing to read yet.
+struct Silent;
+
+impl tokio::io::AsyncRead for Silent {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Poll::Pending
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn requests_that_are_dropped_leave_nothing_behind() {
     let (handle, service, gate) = busy().await;

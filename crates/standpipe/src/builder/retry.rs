@@ -133,7 +133,7 @@ impl<O, H, T> PoolBuilder<O, H, T> {
     ///
     /// # Panics
     ///
-    /// A panic of the function goes through the request's future.
+    /// A panic of the function goes through the request's future, or its call.
     #[must_use]
     pub fn idempotency_key(
         mut self,

@@ -30,7 +30,10 @@ pub(super) fn is_secret(name: &HeaderName) -> bool {
     let mut words = name.as_str().split(['-', '_', '.']);
     words.any(|word| {
         let is_author = word == "author";
-        WORDS.contains(&word) || (!is_author && PARTS.iter().any(|part| word.contains(part)))
+        // Such as `accesskey` or `licensekey`.
+        let is_key = word.ends_with("key") && !["hotkey", "monkey", "turkey"].contains(&word);
+        let has_part = PARTS.iter().any(|part| word.contains(part));
+        WORDS.contains(&word) || is_key || (!is_author && has_part)
     })
 }
 
@@ -46,6 +49,9 @@ mod tests {
             ("x-auth", true),
             ("cookie", true),
             ("x-api-key", true),
+            ("accesskey", true),
+            ("x-licensekey", true),
+            ("x-monkey", false),
             ("api_key", true),
             ("x-goog-apikey", true),
             ("x-access-token", true),
