@@ -1,11 +1,11 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use standpipe_core::{BoxError, Error, Unread};
+use standpipe_core::{BoxError, Unread};
 
 use crate::label::ErrorType;
 use crate::watch::BodyWatch;
@@ -19,7 +19,8 @@ pin_project! {
     ///
     /// # Errors
     ///
-    /// The inner body's, as [`Error::from_boxed`] makes it a [`standpipe_core::Error`].
+    /// The inner body's, unchanged. `error.type` is the kind of the [`standpipe_core::Error`] that it is,
+    /// or that a boxed error or a [`std::io::Error`] has among its sources; `_OTHER` for any other type.
     ///
     /// # Cancel safety
     ///
@@ -33,7 +34,14 @@ pin_project! {
 }
 
 impl<B> MetricsBody<B> {
-    pub(crate) fn new(inner: B, watch: Option<BodyWatch>) -> Self {
+    #[inline]
+    pub(crate) fn unwatched(inner: B) -> Self {
+        Self { inner, watch: None }
+    }
+
+    #[inline]
+    pub(crate) fn watched(inner: B, watch: BodyWatch) -> Self {
+        let watch = Some(watch);
         Self { inner, watch }
     }
 
@@ -70,24 +78,26 @@ impl<B> MetricsBody<B> {
 
 impl<B> Body for MetricsBody<B>
 where
-    B: Body,
-    B::Error: Into<BoxError>,
+    B: Body<Error: Into<BoxError> + 'static>,
 {
     type Data = B::Data;
-    type Error = Error;
+    type Error = B::Error;
 
     #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let frame = ready!(this.inner.as_mut().poll_frame(cx));
-        if this.watch.is_some() {
+        let polled = this.inner.as_mut().poll_frame(cx);
+        // The frame is looked at where it lies: a move of it costs more than the look.
+        if this.watch.is_some()
+            && let Poll::Ready(frame) = &polled
+        {
             let ends = this.inner.is_end_stream();
-            return Poll::Ready(watch_frame(this.watch, frame, ends));
+            watch_frame(this.watch, frame.as_ref(), ends);
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(|error| Error::from_boxed(error.into()))))
+        polled
     }
 
     #[inline]
@@ -101,34 +111,28 @@ where
     }
 }
 
-fn watch_frame<D: Buf, E: Into<BoxError>>(
-    watch: &mut Option<BodyWatch>,
-    frame: Option<Result<Frame<D>, E>>,
+fn watch_frame<D: Buf, E: 'static>(
+    watched: &mut Option<BodyWatch>,
+    frame: Option<&Result<Frame<D>, E>>,
     ends: bool,
-) -> Option<Result<Frame<D>, Error>> {
+) {
+    if let (Some(watch), Some(Ok(frame))) = (watched.as_mut(), frame)
+        && let Some(data) = frame.data_ref()
+    {
+        watch.saw(data.remaining());
+    }
     match frame {
-        Some(Ok(frame)) => {
-            if let (Some(watch), Some(data)) = (watch.as_mut(), frame.data_ref()) {
-                watch.saw(data.remaining());
-            }
-            // Whoever knows the length does not ask for the end.
-            if ends && let Some(watch) = watch.take() {
+        // Whoever knows the length does not ask for the end.
+        Some(Ok(_)) if !ends => {}
+        Some(Ok(_)) | None => {
+            if let Some(watch) = watched.take() {
                 watch.complete();
             }
-            Some(Ok(frame))
         }
         Some(Err(error)) => {
-            let error = error.into();
-            if let Some(watch) = watch.take() {
-                watch.fail(ErrorType::of(&error));
+            if let Some(watch) = watched.take() {
+                watch.fail(ErrorType::of_any(error));
             }
-            Some(Err(Error::from_boxed(error)))
-        }
-        None => {
-            if let Some(watch) = watch.take() {
-                watch.complete();
-            }
-            None
         }
     }
 }
@@ -137,9 +141,9 @@ fn watch_frame<D: Buf, E: Into<BoxError>>(
 /// that was read to its end has been counted by then.
 impl<B> Unread for MetricsBody<B>
 where
-    B: Unread<Error = Error>,
+    B: Unread<Error: Into<BoxError> + 'static>,
 {
-    fn unread(mut self, frames: VecDeque<Result<Frame<B::Data>, Error>>) -> Self {
+    fn unread(mut self, frames: VecDeque<Result<Frame<B::Data>, B::Error>>) -> Self {
         if let Some(watch) = &mut self.watch {
             let data = frames.iter().flatten().filter_map(Frame::data_ref);
             watch.unsaw(data.map(Buf::remaining).sum());

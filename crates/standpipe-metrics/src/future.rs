@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::Response;
+use http::response::Parts;
 use http_body::Body;
 use pin_project_lite::pin_project;
 use standpipe_core::{Body as CoreBody, BoxError, ConnectionInfo};
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use crate::label::ErrorType;
-use crate::watch::{Arrived, BodyWatch, Watch};
+use crate::watch::Watch;
 use crate::{MetricsBody, span};
 
 pin_project! {
@@ -70,16 +71,20 @@ where
         let this = self.project();
         let polled = match this.span {
             None => this.inner.poll(cx),
-            Some(span) => span.in_scope(|| this.inner.poll(cx)),
+            Some(span) => poll_in(span, this.inner, cx),
         };
         match polled {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(response)) => {
-                let body = match this.watch.is_on() {
-                    true => at_head(this.watch, this.span, &response),
-                    false => None,
+                let (head, body) = response.into_parts();
+                let goes_on = this.watch.is_on() && at_head(this.watch, this.span, &head, &body);
+                // In two places: to write that there is nothing to watch is less than to move what may
+                // or may not be there.
+                let body = match goes_on {
+                    false => MetricsBody::unwatched(body),
+                    true => MetricsBody::watched(body, this.watch.body()),
                 };
-                Poll::Ready(Ok(response.map(|inner| MetricsBody::new(inner, body))))
+                Poll::Ready(Ok(Response::from_parts(head, body)))
             }
             Poll::Ready(Err(error)) => {
                 let error = error.into();
@@ -90,28 +95,35 @@ where
     }
 }
 
-/// The span is over, though the future may be kept.
+/// Apart, so that the compiler does not put the inner call here twice where nobody wants spans.
+#[inline(never)]
+fn poll_in<F: Future>(span: &Span, inner: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    span.in_scope(|| inner.poll(cx))
+}
+
+/// The span is over, though the future may be kept. Says whether the end of the body is yet to come.
+#[inline(never)]
 fn at_head<R: Body + Any>(
     watch: &mut Watch,
     span: &mut Option<Box<Span>>,
-    response: &Response<R>,
-) -> Option<BodyWatch> {
+    head: &Parts,
+    body: &R,
+) -> bool {
     let now = Instant::now();
     if let Some(span) = span.take() {
-        span::answered(&span, response);
+        span::answered(&span, head);
     }
-    let body = response.body();
     let ours = (body as &dyn Any).downcast_ref::<CoreBody>();
     let connection = ours.and_then(CoreBody::connection_info);
     if connection.is_some_and(ConnectionInfo::reused) {
         watch.on_reused_connection();
     }
     let arrived = match ours.and_then(CoreBody::as_bytes) {
-        Some(bytes) => Arrived::All(bytes.len() as u64),
-        None if body.is_end_stream() => Arrived::All(0),
-        None => Arrived::NotAll,
+        Some(bytes) => Some(bytes.len() as u64),
+        None => body.is_end_stream().then_some(0),
     };
-    watch.head(response.status(), arrived, now)
+    watch.head(head.status, arrived, now);
+    arrived.is_none()
 }
 
 #[cold]

@@ -1,5 +1,9 @@
 //! The labels that vary by request, each from a bounded set.
 
+use std::any::Any;
+use std::error::Error as StdError;
+use std::io;
+
 use http::Method;
 use standpipe_core::{BoxError, Error, ErrorKind};
 
@@ -82,6 +86,22 @@ impl ErrorType {
             Some(error) => Self::of_kind(error.kind()),
             None => Self(0),
         }
+    }
+
+    /// The word for what a body gave, which can only be looked at: its type tells where the error is.
+    pub(crate) fn of_any(error: &dyn Any) -> Self {
+        let error: Option<&(dyn StdError + 'static)> =
+            if let Some(error) = error.downcast_ref::<Error>() {
+                Some(error)
+            } else if let Some(error) = error.downcast_ref::<BoxError>() {
+                Some(error.as_ref())
+            } else if let Some(error) = error.downcast_ref::<io::Error>() {
+                Some(error)
+            } else {
+                None
+            };
+        let found = error.and_then(Error::find);
+        found.map_or(Self(0), |error| Self::of_kind(error.kind()))
     }
 
     /// The word itself.
@@ -224,6 +244,20 @@ mod tests {
     fn a_foreign_error_is_other() {
         assert_eq!(ErrorType::of(&"boom".into()).as_str(), OTHER);
         assert_eq!(ErrorType::CANCELLED.as_str(), "cancelled");
+    }
+
+    #[test]
+    fn the_kind_is_found_in_each_type_that_a_body_gives() {
+        let reset = || Error::new(ErrorKind::StreamReset);
+        let boxed = BoxError::from(reset());
+        let wrapped = io::Error::other(reset());
+        for error in [&reset() as &dyn Any, &boxed, &wrapped] {
+            assert_eq!(ErrorType::of_any(error).as_str(), "stream_reset");
+        }
+        let foreign = io::Error::from(io::ErrorKind::BrokenPipe);
+        for error in [&foreign as &dyn Any, &BoxError::from("boom"), &"boom"] {
+            assert_eq!(ErrorType::of_any(error).as_str(), OTHER);
+        }
     }
 
     #[test]

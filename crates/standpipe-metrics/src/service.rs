@@ -8,6 +8,7 @@ use standpipe_core::BoxError;
 use tokio::time::Instant;
 use tower_service::Service;
 use tracing::Span;
+use tracing::level_filters::LevelFilter;
 
 use crate::host::HostRecorder;
 use crate::recorder::Scope;
@@ -79,6 +80,7 @@ impl<S> Metrics<S> {
 impl Counting {
     #[inline]
     fn watch<B: Body>(&self, request: &Request<B>) -> Watch {
+        let now = Instant::now();
         let host = match &self.host {
             Some(host) => host.handle(),
             None => self.registry.find(request.uri()),
@@ -89,14 +91,14 @@ impl Counting {
             request.method(),
             request.extensions().get().copied(),
             request.body().size_hint().exact(),
-            Instant::now(),
+            now,
         )
     }
 
     /// None where nobody wants it.
     #[inline]
     fn span<B>(&self, request: &Request<B>) -> Option<Box<Span>> {
-        if self.scope == Scope::Request {
+        if self.scope == Scope::Request || span::LEVEL > LevelFilter::current() {
             return None;
         }
         let span = span::of_attempt(request, self.registry.secret_keys());
@@ -129,8 +131,14 @@ where
         let span = self.counting.span(&request);
         let inner = match &span {
             None => self.inner.call(request),
-            Some(span) => span.in_scope(|| self.inner.call(request)),
+            Some(span) => call_in(span, &mut self.inner, request),
         };
         ResponseFuture::new(inner, watch, span)
     }
+}
+
+/// Apart, so that the compiler does not put the inner call here twice where nobody wants spans.
+#[inline(never)]
+fn call_in<S: Service<R>, R>(span: &Span, inner: &mut S, request: R) -> S::Future {
+    span.in_scope(|| inner.call(request))
 }

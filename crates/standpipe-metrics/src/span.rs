@@ -1,7 +1,8 @@
 //! The span of an attempt. Nothing is formatted, nor read from the request, unless a subscriber wants
 //! it. Numbers are `i64`, which `tracing-opentelemetry` takes as numbers.
 
-use http::{Method, Request, Response, StatusCode, Version};
+use http::response::Parts;
+use http::{Method, Request, StatusCode, Version};
 use tracing::field::Empty;
 use tracing::{Level, Span, span};
 
@@ -38,13 +39,13 @@ pub(crate) fn of_attempt<B>(request: &Request<B>, keys: &SecretKeys) -> Span {
 
 /// The head has come; a status of the client's or the server's fault is an error (OpenTelemetry, HTTP
 /// spans, status).
-pub(crate) fn answered<B>(span: &Span, response: &Response<B>) {
+pub(crate) fn answered(span: &Span, head: &Parts) {
     if span.is_disabled() {
         return;
     }
-    let status = response.status();
+    let status = head.status;
     span.record("http.response.status_code", i64::from(status.as_u16()));
-    if let Some(version) = version_of(response.version()) {
+    if let Some(version) = version_of(head.version) {
         span.record("network.protocol.version", version);
     }
     if is_error(status) {

@@ -37,14 +37,6 @@ pub(crate) struct BodyWatch {
     facts: Option<Facts>,
 }
 
-/// How much of a response body has come with its head.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Arrived {
-    /// All of it, so many bytes.
-    All(u64),
-    NotAll,
-}
-
 impl Watch {
     /// Counts nothing.
     pub(crate) fn none() -> Self {
@@ -78,29 +70,26 @@ impl Watch {
         self.facts.is_some()
     }
 
-    /// The response head has come. Gives what watches the body, unless that is there already.
+    /// The response head has come, and with it `arrived` bytes that are all of the body; else
+    /// [`body`](Watch::body) is to watch that.
     #[inline]
-    pub(crate) fn head(
-        &mut self,
-        status: StatusCode,
-        arrived: Arrived,
-        now: Instant,
-    ) -> Option<BodyWatch> {
-        let facts = self.facts.as_mut()?;
+    pub(crate) fn head(&mut self, status: StatusCode, arrived: Option<u64>, now: Instant) {
+        let Some(facts) = &mut self.facts else {
+            return;
+        };
         facts.status = Some(status);
-        match arrived {
-            Arrived::All(bytes) => {
-                facts.end(Class::of(status), None, Some(bytes), now);
-                self.facts = None;
-                None
-            }
-            Arrived::NotAll => {
-                facts.end(Class::of(status), None, None, now);
-                facts.bytes = 0;
-                let facts = self.facts.take();
-                Some(BodyWatch { facts })
-            }
+        facts.end(Class::of(status), None, arrived, now);
+        facts.bytes = 0;
+        if arrived.is_some() {
+            self.facts = None;
         }
+    }
+
+    /// What watches the response's body, after its head.
+    #[inline]
+    pub(crate) fn body(&mut self) -> BodyWatch {
+        let facts = self.facts.take();
+        BodyWatch { facts }
     }
 
     /// The attempt's response came on a connection that had carried a request before.
@@ -207,18 +196,16 @@ impl Facts {
             cells.end_body(self.scope, Ending::Complete, took, bytes, owned);
         }
         self.tell(|record| {
-            let mut exchange = self.exchange(error);
             let ended = Event::Ended {
-                exchange,
+                exchange: self.exchange(error),
                 elapsed,
                 request_bytes,
             };
             let Some(bytes) = body else {
                 return record.record(&ended);
             };
-            exchange.error = None;
             let body_ended = Event::BodyEnded {
-                exchange,
+                exchange: self.exchange(None),
                 elapsed,
                 bytes,
             };
@@ -250,6 +237,7 @@ impl Facts {
         self.host.host().tell_with(tell);
     }
 
+    #[inline]
     fn exchange(&self, error: Option<ErrorType>) -> Exchange<'_> {
         Exchange {
             scope: self.scope,

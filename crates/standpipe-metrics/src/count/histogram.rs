@@ -90,14 +90,15 @@ impl Histogram {
         let bucket = took.bucket;
         let table = match tables.get(which) {
             Some(table) => table,
-            None if self.record_among_few(bucket, owned) => return,
+            // A thread has counters of its own for busy hosts alone.
+            None if !owned && self.record_among_few(bucket) => return,
             None => tables.make(which),
         };
         add(&table[bucket], 1, owned);
     }
 
     #[inline(never)]
-    fn record_among_few(&self, bucket: usize, owned: bool) -> bool {
+    fn record_among_few(&self, bucket: usize) -> bool {
         let tag = bucket as u32 + 1;
         for word in &self.few {
             let mut seen = word.load(Ordering::Relaxed);
@@ -111,9 +112,7 @@ impl Histogram {
             // A word never changes its bucket, so it may be added to without looking again.
             if seen >> TAG == tag {
                 let has_room = seen & ((1 << TAG) - 1) < FULL;
-                if has_room && owned {
-                    word.store(seen + 1, Ordering::Release);
-                } else if has_room {
+                if has_room {
                     word.fetch_add(1, Ordering::Release);
                 }
                 return has_room;
@@ -263,19 +262,27 @@ mod tests {
 
     #[test]
     fn a_full_word_never_grows_into_its_tag() {
-        for owned in [false, true] {
-            let histogram = Alone::new();
-            let tag = bucket_of(1 << 10) as u32 + 1;
-            let nearly = tag << TAG | (FULL - 2);
-            histogram.0.few[0].store(nearly, Ordering::Relaxed);
-            for _ in 0..5 {
-                let took = Took::of_nanos(1 << 10);
-                histogram.0.record(took, owned, &histogram.1, 3);
-            }
-            let all = histogram.read();
-            assert_eq!(all.count(), u64::from(FULL) - 2 + 5);
-            assert_eq!(all.quantile(0.5), middle_of(bucket_of(1 << 10)));
+        let histogram = Alone::new();
+        let tag = bucket_of(1 << 10) as u32 + 1;
+        let nearly = tag << TAG | (FULL - 2);
+        histogram.0.few[0].store(nearly, Ordering::Relaxed);
+        for _ in 0..5 {
+            histogram.record(1 << 10);
         }
+        let all = histogram.read();
+        assert_eq!(all.count(), u64::from(FULL) - 2 + 5);
+        assert_eq!(all.quantile(0.5), middle_of(bucket_of(1 << 10)));
+    }
+
+    #[test]
+    fn a_thread_of_a_busy_host_has_a_table_at_once() {
+        let histogram = Alone::new();
+        for _ in 0..5 {
+            let took = Took::of_nanos(1 << 10);
+            histogram.0.record(took, true, &histogram.1, 3);
+        }
+        assert!(histogram.1.get(3).is_some());
+        assert_eq!(histogram.read().count(), 5);
     }
 
     #[test]

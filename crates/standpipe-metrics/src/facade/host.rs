@@ -37,14 +37,37 @@ impl FacadeHost {
 
 impl HostRecord for FacadeHost {
     fn record_whole(&self, ended: &Event<'_>, body_ended: &Event<'_>) {
-        self.requests.record(&self.table, ended, Some(body_ended));
+        match (ended, body_ended) {
+            (Event::Ended { exchange, .. }, Event::BodyEnded { exchange: body, .. })
+                if exchange.error.is_none() && body.error.is_none() =>
+            {
+                let both = [ended, body_ended];
+                self.requests.record_both(&self.table, exchange, both);
+            }
+            _ => {
+                self.record(ended);
+                self.record(body_ended);
+            }
+        }
     }
 
     fn record(&self, event: &Event<'_>) {
-        match *event {
-            Event::Started(_) | Event::Ended { .. } | Event::BodyEnded { .. } => {
-                self.requests.record(&self.table, event, None);
+        match event {
+            Event::Started(exchange)
+            | Event::Ended { exchange, .. }
+            | Event::BodyEnded { exchange, .. } => {
+                self.requests.record(&self.table, exchange, event);
             }
+            _ => self.record_other(event),
+        }
+    }
+}
+
+impl FacadeHost {
+    /// Of all but requests.
+    fn record_other(&self, event: &Event<'_>) {
+        match *event {
+            Event::Started(_) | Event::Ended { .. } | Event::BodyEnded { .. } => {}
             Event::Retried { .. } => self.table.get(Key::of(Id::Retries)).count(),
             Event::RetryGivenUp { reason } => self
                 .table

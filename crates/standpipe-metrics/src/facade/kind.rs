@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use standpipe_core::sync::atomic::{AtomicU8, Ordering};
+
 use super::lists::{Listed, same};
 use super::series::Id;
 use super::table::{Instrument, Key};
@@ -32,6 +34,13 @@ pub(super) enum Measure {
 }
 
 impl Measure {
+    pub(super) const ALL: [Self; 4] = [
+        Self::Head,
+        Self::Whole,
+        Self::RequestSize,
+        Self::ResponseSize,
+    ];
+
     pub(super) fn id(self, scope: Scope) -> Id {
         match (self, scope) {
             (Self::Head, Scope::Request) => Id::CallDuration,
@@ -44,48 +53,89 @@ impl Measure {
     }
 }
 
+/// Some of what a kind has handles for, a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Set(u8);
+
+impl Set {
+    pub(super) const GAUGE: Self = Self(1 << 7);
+
+    pub(super) const fn of(measure: Measure) -> Self {
+        Self(1 << measure as u8)
+    }
+
+    #[inline]
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    #[inline]
+    pub(super) fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub(super) fn only(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(super) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether there are histograms among them.
+    #[inline]
+    pub(super) fn has_measures(self) -> bool {
+        self.without(Self::GAUGE) != Self::default()
+    }
+}
+
 /// The handles of one kind, each made on its first use: a series that is never recorded is not
 /// exported.
 #[derive(Debug, Default)]
 pub(super) struct Handles {
-    active: OnceLock<Instrument>,
-    measures: [OnceLock<Instrument>; 4],
+    /// A [`Set`]: those that are there.
+    made: AtomicU8,
+    gauge: OnceLock<Instrument>,
+    histograms: [OnceLock<Instrument>; 4],
 }
 
 impl Handles {
-    /// `make` makes the gauge, unless it is there.
     #[inline]
-    pub(super) fn with_gauge(&self, make: impl FnOnce() -> Instrument) {
-        once(&self.active, make);
+    pub(super) fn has(&self, set: Set) -> bool {
+        Set(self.made.load(Ordering::Acquire)).has(set)
     }
 
-    /// `make` makes the histogram, unless it is there.
-    #[inline]
-    pub(super) fn with_histogram(&self, measure: Measure, make: impl FnOnce() -> Instrument) {
-        once(&self.measures[measure as usize], make);
+    /// Makes those of `set` that are missing, `None` being the gauge. `make` is the exporter's code: it
+    /// runs outside of a cell's initialisation, so that it may come back here.
+    #[cold]
+    pub(super) fn make(&self, set: Set, make: impl Fn(Option<Measure>) -> Instrument) {
+        for which in [None].into_iter().chain(Measure::ALL.map(Some)) {
+            let (cell, bit) = match which {
+                None => (&self.gauge, Set::GAUGE),
+                Some(measure) => (&self.histograms[measure as usize], Set::of(measure)),
+            };
+            if !set.has(bit) {
+                continue;
+            }
+            if cell.get().is_none() {
+                let _ = cell.set(make(which));
+            }
+            self.made.fetch_or(bit.0, Ordering::Release);
+        }
     }
 
     /// Of the gauge, which was made.
+    #[inline]
     pub(super) fn shift(&self, by: i32) {
-        if let Some(gauge) = self.active.get() {
+        if let Some(gauge) = self.gauge.get() {
             gauge.shift(f64::from(by));
         }
     }
 
-    /// Of a histogram that was made.
-    pub(super) fn measure(&self, measure: Measure, value: f64) {
-        if let Some(histogram) = self.measures[measure as usize].get() {
-            histogram.measure(value);
-        }
-    }
-}
-
-/// The exporter's code, which makes a handle, runs outside of the cell's initialisation, so that it may
-/// come back here.
-#[inline]
-fn once(cell: &OnceLock<Instrument>, make: impl FnOnce() -> Instrument) {
-    if cell.get().is_none() {
-        let _ = cell.set(make());
+    /// A histogram, if it was made.
+    #[inline]
+    pub(super) fn histogram(&self, measure: Measure) -> Option<&Instrument> {
+        self.histograms[measure as usize].get()
     }
 }
 

@@ -4,6 +4,7 @@ mod host;
 mod kind;
 mod lane;
 mod lists;
+mod reading;
 mod requests;
 mod series;
 mod table;

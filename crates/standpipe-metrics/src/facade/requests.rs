@@ -2,13 +2,13 @@
 
 use std::array;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use standpipe_core::sync::Mutex;
+use standpipe_core::sync::{Mutex, MutexGuard};
 
-use super::kind::{Handles, Kind, Measure};
+use super::kind::{Handles, Kind, Measure, Set};
 use super::lane::Lane;
 use super::lists::Lists;
+use super::reading::Reading;
 use super::series::Id;
 use super::table::Table;
 use crate::count::slot;
@@ -27,73 +27,65 @@ pub(super) struct Requests {
     lanes: OnceLock<Lanes>,
 }
 
-/// What one event says.
-pub(super) struct Told<'a> {
-    pub(super) handles: &'a Arc<Handles>,
-    /// Of the gauge of requests that wait for their head.
-    pub(super) shift: i32,
-    pub(super) measured: [Option<(Measure, f64)>; 2],
-    pub(super) begins: bool,
-    /// The request waits no more for its head.
-    pub(super) ends: bool,
-    pub(super) took: Duration,
-}
-
 impl Requests {
-    /// Records an event of a request, and one that came with it. Of others it records nothing.
-    pub(super) fn record(&self, table: &Table, event: &Event<'_>, next: Option<&Event<'_>>) {
-        let (Some(told), next) = (
-            self.read(table, event),
-            next.and_then(|next| self.read(table, next)),
-        ) else {
+    /// Records an event of a request.
+    #[inline]
+    pub(super) fn record(&self, table: &Table, exchange: &Exchange<'_>, event: &Event<'_>) {
+        let mut reading = Reading::default();
+        reading.read(event);
+        self.take_in(table, exchange, &reading);
+    }
+
+    /// Records two events of one request that came together, and of which neither has an error.
+    #[inline]
+    pub(super) fn record_both(
+        &self,
+        table: &Table,
+        exchange: &Exchange<'_>,
+        events: [&Event<'_>; 2],
+    ) {
+        let mut reading = Reading::default();
+        events.into_iter().for_each(|event| reading.read(event));
+        self.take_in(table, exchange, &reading);
+    }
+
+    fn take_in(&self, table: &Table, exchange: &Exchange<'_>, reading: &Reading) {
+        let kind = Kind::of(exchange);
+        let Some(lane) = exchange.lane.and_then(|number| self.lane(number)) else {
+            for part in reading.parts() {
+                hand_on(self.handles(table, exchange, kind, &part), &part);
+            }
             return;
         };
-        let told = std::iter::once(told).chain(next);
-        let lane = exchange_of(event).and_then(|exchange| self.lane(exchange.lane?));
-        match lane {
-            None => told.for_each(|told| told.hand_on()),
-            Some(lane) => hold(lane, told),
+        let mut held = lane.lock();
+        // The exporter's code, which makes handles, may panic: the lane has counted the request by then.
+        held.count(reading);
+        if held.take_in(&kind, reading) {
+            return let_go(lane, held, reading);
+        }
+        drop(held);
+        for part in reading.parts() {
+            let handles = self.handles(table, exchange, kind, &part);
+            let mut held = lane.lock();
+            held.add(kind, handles);
+            held.take_in(&kind, &part);
+            let_go(lane, held, &part);
         }
     }
 
-    /// What an event says, with the handles that it needs.
-    fn read(&self, table: &Table, event: &Event<'_>) -> Option<Told<'_>> {
-        let exchange = exchange_of(event)?;
-        let mut told = Told {
-            handles: self.kinds.get(&Kind::of(exchange), Arc::default),
-            shift: 0,
-            measured: [None; 2],
-            begins: false,
-            ends: false,
-            took: Duration::ZERO,
-        };
-        match *event {
-            Event::Started(_) => {
-                told.shift = 1;
-                told.begins = true;
-            }
-            Event::Ended {
-                elapsed,
-                request_bytes,
-                ..
-            } => {
-                told.shift = -1;
-                told.ends = true;
-                told.took = elapsed;
-                // A request without a body has no size of one.
-                let bytes = request_bytes.filter(|bytes| *bytes > 0);
-                let size = bytes.and_then(|bytes| size(exchange, Measure::RequestSize, bytes));
-                told.measured = [Some((Measure::Head, elapsed.as_secs_f64())), size];
-            }
-            Event::BodyEnded { elapsed, bytes, .. } => {
-                told.took = elapsed;
-                let size = size(exchange, Measure::ResponseSize, bytes);
-                told.measured = [Some((Measure::Whole, elapsed.as_secs_f64())), size];
-            }
-            _ => return None,
+    /// Those of one kind, with all that `reading` needs.
+    fn handles(
+        &self,
+        table: &Table,
+        exchange: &Exchange<'_>,
+        kind: Kind,
+        reading: &Reading,
+    ) -> &Arc<Handles> {
+        let handles = self.kinds.get(&kind, Arc::default);
+        if !handles.has(reading.values.set) {
+            make_handles(handles, reading.values.set, table, exchange);
         }
-        told.make_handles(table, exchange);
-        Some(told)
+        handles
     }
 
     #[inline]
@@ -105,59 +97,40 @@ impl Requests {
     }
 }
 
-/// The exporter's code runs while the lane's lock is not held.
-fn hold<'a>(lane: &Mutex<Lane>, told: impl Iterator<Item = Told<'a>>) {
-    let due = {
-        let mut lane = lane.lock();
-        let longest = told.map(|told| lane.take_in(&told)).max();
-        lane.due(longest.unwrap_or_default())
-    };
+#[cold]
+fn make_handles(handles: &Handles, set: Set, table: &Table, exchange: &Exchange<'_>) {
+    handles.make(set, |which| {
+        let key = match (which, exchange.scope) {
+            // Whatever the end, the gauge is that of the begin.
+            (None, Scope::Request) => Kind::begun(exchange).key(Id::ActiveCalls),
+            (None, Scope::Attempt) => Kind::begun(exchange).key(Id::ActiveRequests),
+            (Some(measure), scope) => Kind::of(exchange).key(measure.id(scope)),
+        };
+        table.of_request(key, exchange.method)
+    });
+}
+
+/// Hands on what is due. The exporter's code runs while the lane's lock is not held.
+#[inline]
+fn let_go(lane: &Mutex<Lane>, mut held: MutexGuard<'_, Lane>, reading: &Reading) {
+    let due = held.due(reading.took);
+    drop(held);
     if let Some(mut batch) = due {
         batch.hand_on();
         lane.lock().keep(batch);
     }
 }
 
-fn exchange_of<'a, 'e>(event: &'e Event<'a>) -> Option<&'e Exchange<'a>> {
-    match event {
-        Event::Started(exchange)
-        | Event::Ended { exchange, .. }
-        | Event::BodyEnded { exchange, .. } => Some(exchange),
-        _ => None,
+/// At once: the host is not busy.
+fn hand_on(handles: &Handles, reading: &Reading) {
+    if reading.shift != 0 {
+        handles.shift(reading.shift);
     }
-}
-
-fn size(exchange: &Exchange<'_>, measure: Measure, bytes: u64) -> Option<(Measure, f64)> {
-    (exchange.scope == Scope::Attempt).then_some((measure, bytes as f64))
-}
-
-impl Told<'_> {
-    #[inline]
-    fn make_handles(&self, table: &Table, exchange: &Exchange<'_>) {
-        if self.shift != 0 {
-            self.handles.with_gauge(|| {
-                let id = match exchange.scope {
-                    Scope::Request => Id::ActiveCalls,
-                    Scope::Attempt => Id::ActiveRequests,
-                };
-                // Whatever the end, the gauge is that of the begin.
-                table.of_request(Kind::begun(exchange).key(id), exchange.method)
-            });
-        }
-        for (measure, _) in self.measured.into_iter().flatten() {
-            self.handles.with_histogram(measure, || {
-                let key = Kind::of(exchange).key(measure.id(exchange.scope));
-                table.of_request(key, exchange.method)
-            });
-        }
-    }
-
-    fn hand_on(&self) {
-        if self.shift != 0 {
-            self.handles.shift(self.shift);
-        }
-        for (measure, value) in self.measured.into_iter().flatten() {
-            self.handles.measure(measure, value);
+    for measure in Measure::ALL {
+        if let Some(value) = reading.values.get(measure)
+            && let Some(histogram) = handles.histogram(measure)
+        {
+            histogram.measure(value);
         }
     }
 }

@@ -114,6 +114,7 @@ impl Shared {
         self.record.get()?.as_ref()
     }
 
+    #[inline]
     fn guarded<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
         let result = catch_unwind(AssertUnwindSafe(call));
         if result.is_err() {

@@ -50,7 +50,10 @@ async fn a_body_that_breaks_off_is_counted_as_failed_with_what_came() {
     body.frame().await.unwrap().unwrap();
     sender.abort(Error::new(ErrorKind::StreamReset).into());
     let error = body.frame().await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::StreamReset);
+    assert_eq!(
+        Error::find(error.as_ref()).unwrap().kind(),
+        ErrorKind::StreamReset
+    );
     drop(body);
     let metrics = registry.metrics().requests.clone();
     assert_consistent(&metrics);
