@@ -95,10 +95,10 @@ impl ErrorType {
                 Some(error)
             } else if let Some(error) = error.downcast_ref::<BoxError>() {
                 Some(error.as_ref())
-            } else if let Some(error) = error.downcast_ref::<io::Error>() {
-                Some(error)
             } else {
-                None
+                // What it was made of is no source of its own.
+                let error = error.downcast_ref::<io::Error>();
+                error.and_then(io::Error::get_ref).map(|error| error as _)
             };
         let found = error.and_then(Error::find);
         found.map_or(Self(0), |error| Self::of_kind(error.kind()))

@@ -55,6 +55,9 @@ impl Locked<'_> {
     }
 
     pub(super) fn poll(&mut self, ticket: Ticket, waker: &Waker) -> Turn {
+        // Who asks is awake: if its turn has come, it must not be woken once more for it.
+        let known = self.line.queue.get_mut(ticket);
+        let known = known.and_then(|waiter| waiter.waker.take());
         let head = self.serve();
         let Some(waiter) = self.line.queue.get_mut(ticket) else {
             // It was told that its wait is hopeless and its place is gone.
@@ -63,25 +66,27 @@ impl Locked<'_> {
         };
         if waiter.state == State::Served {
             self.line.queue.remove(ticket);
+            self.stale = known;
             self.served = Some(head);
             return Turn::Admitted;
         }
-        if !waiter
-            .waker
-            .as_ref()
-            .is_some_and(|known| known.will_wake(waker))
-        {
-            self.stale = waiter.waker.replace(waker.clone());
-        }
-        let (waiter, give_up) = (waiter.figures(), waiter.give_up);
-        let due = self.due_in_line(&waiter);
+        let (figures, give_up) = (waiter.figures(), waiter.give_up);
+        let due = self.due_in_line(&figures);
         if give_up <= self.now {
             self.line.queue.remove(ticket);
+            self.stale = known;
             return Turn::TooLong(due - self.now);
         }
         let at = due.min(give_up);
         if let Some(waiter) = self.line.queue.get_mut(ticket) {
             waiter.rings_at = at;
+            waiter.waker = match known {
+                Some(known) if known.will_wake(waker) => Some(known),
+                other => {
+                    self.stale = other;
+                    Some(waker.clone())
+                }
+            };
         }
         self.served = Some(head);
         Turn::Wait(at)
