@@ -140,7 +140,10 @@ impl Sim {
             task.flag.0.store(false, Ordering::SeqCst);
             let waker = Waker::from(task.flag.clone());
             self.polls += 1;
-            match self.local.poll(task.ticket, now, &waker) {
+            let turn = self.local.poll(task.ticket, now, &waker);
+            let woken = task.flag.0.load(Ordering::SeqCst);
+            assert!(!woken, "woken by its own question");
+            match turn {
                 Turn::Wait(at) => {
                     assert!(at > now, "a timer that rings at once, again and again");
                     task.rings_at = at;
