@@ -113,7 +113,7 @@ fn at_head<R: Body + Any>(
     if let Some(span) = span.take() {
         span::answered(&span, head);
     }
-    let ours = (body as &dyn Any).downcast_ref::<CoreBody>();
+    let ours = ours(body);
     let connection = ours.and_then(CoreBody::connection_info);
     if connection.is_some_and(ConnectionInfo::reused) {
         watch.on_reused_connection();
@@ -124,6 +124,14 @@ fn at_head<R: Body + Any>(
     };
     watch.head(head.status, arrived, now);
     arrived.is_none()
+}
+
+/// The body of this workspace that it is, maybe under another of these layers, which counts it too.
+#[inline]
+fn ours(body: &dyn Any) -> Option<&CoreBody> {
+    let under = body.downcast_ref::<MetricsBody<CoreBody>>();
+    let under = under.map(MetricsBody::get_ref);
+    under.or_else(|| body.downcast_ref())
 }
 
 #[cold]

@@ -105,3 +105,15 @@ async fn whoever_reads_by_the_length_need_not_ask_for_the_end() {
     drop(body);
     assert_consistent(&registry.metrics().requests);
 }
+
+#[tokio::test]
+async fn a_body_that_came_with_its_head_is_watched_by_neither_of_two_layers() {
+    let registry = Registry::new();
+    let service = counted(&registry, attempts(&registry, by_path()));
+    let response = ask(&service, "https://a.b/200").await.unwrap();
+    let body = response.into_body();
+    assert!(!body.is_watched() && !body.get_ref().is_watched());
+    let metrics = registry.metrics();
+    assert_eq!(metrics.requests.bodies.complete, 1);
+    assert_eq!(metrics.attempts.bodies.complete, 1);
+}
