@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::sync::Weak;
 
 use http::Uri;
-use http::uri::Scheme;
 
 use crate::host::{Handle, Owner};
 
@@ -59,8 +58,12 @@ pub(super) fn keep(registry: usize, uri: &Uri, handle: &Handle) {
 }
 
 fn key_of(uri: &Uri) -> Option<(bool, &str)> {
-    let scheme = uri.scheme()?;
-    Some((*scheme == Scheme::HTTPS, uri.authority()?.as_str()))
+    let https = match uri.scheme_str()? {
+        "https" => true,
+        "http" => false,
+        _ => return None,
+    };
+    Some((https, uri.authority()?.as_str()))
 }
 
 /// Spreads what differs at either end: hosts of one domain, and ports of one host.
