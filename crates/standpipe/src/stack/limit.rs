@@ -6,6 +6,7 @@ use tower_layer::Layer;
 
 use super::host_layer::{HostContext, HostLayer};
 use super::optional::Optional;
+use super::parts::HostParts;
 
 /// The place of the rate limit: a limit on the requests under way, and within it one on their pace,
 /// of the host's own and as its settings say, or none of either.
@@ -28,8 +29,13 @@ impl<S> HostLayer<S> for HostLimit {
             false => Optional::Off(inner),
         };
         let limited = concurrency(host, config).layer(paced);
-        if config.max_concurrent.is_some() {
-            host.parts.concurrency = Some(limited.handle());
+        if let Some(most) = config.max_concurrent {
+            let handle = limited.handle();
+            // What was set by hand before it was off has ended with that.
+            if host.before.is_some_and(HostParts::concurrency_is_off) {
+                handle.set_limit(most);
+            }
+            host.parts.concurrency = Some(handle);
             host.parts.limits_concurrency = true;
         }
         limited

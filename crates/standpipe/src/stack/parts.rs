@@ -36,6 +36,11 @@ impl HostParts {
             .as_ref()
             .filter(|_| self.limits_concurrency)
     }
+
+    /// Whether there was such a limit, which is kept while it is off.
+    pub(super) fn concurrency_is_off(&self) -> bool {
+        self.concurrency.is_some() && !self.limits_concurrency
+    }
 }
 
 /// The stack of one host: gives requests the host's default headers, and hands them on.

@@ -58,6 +58,24 @@ async fn quotas_set_by_hand_stay_until_their_own_settings_change() {
     assert_eq!(concurrency().limit(), 7);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_concurrency_limit_set_by_hand_ends_when_its_setting_is_taken_away() {
+    let network = Network::new();
+    let _server = echo_on(&network, "a.test:80");
+    let on_again = HostConfig::new().rate_limit(concurrent(5));
+    let pool = on(&network)
+        .host("a.test", on_again.clone())
+        .build()
+        .unwrap();
+    echo(&pool, URL).await;
+    let origin = Origin::parse(URL).unwrap();
+    pool.concurrency_limit(&origin).unwrap().set_limit(n(2));
+    pool.configure_host("a.test", HostConfig::new()).unwrap();
+    assert!(pool.concurrency_limit(&origin).is_none());
+    pool.configure_host("a.test", on_again).unwrap();
+    assert_eq!(pool.concurrency_limit(&origin).unwrap().limit(), 5);
+}
+
 /// How many connections `a.test` is allowed at this moment.
 async fn allowed(pool: &Pool, network: &Network) -> usize {
     pool.close_idle();
