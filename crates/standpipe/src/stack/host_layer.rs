@@ -77,6 +77,10 @@ where
 }
 
 /// A layer that a closure makes for each origin: `PerOrigin(|origin: &Origin| layer)`.
+///
+/// The closure is asked at an origin's first request, again when the host's settings change, and once more
+/// where both meet or the settings change meanwhile: then what one of the calls gave is not used. What it
+/// counts or keeps should be found by the origin.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PerOrigin<F>(pub F);
 
