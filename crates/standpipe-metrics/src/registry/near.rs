@@ -19,19 +19,29 @@ thread_local! {
 struct Near {
     registry: usize,
     https: bool,
+    ends: Ends,
     authority: Box<str>,
     /// So that a registry does not outlive its users here.
     owner: Weak<Owner>,
 }
 
+/// The first and the last eight bytes of a name, which are all of it where it has sixteen or fewer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ends {
+    head: u64,
+    tail: u64,
+}
+
 pub(super) fn find(registry: usize, uri: &Uri) -> Option<Handle> {
     let (https, authority) = key_of(uri)?;
+    let ends = Ends::of(authority);
     let found = NEAR.try_with(|near| {
         let near = near.try_borrow().ok()?;
-        let near = near[place_of(authority)].as_ref()?;
-        let same =
-            near.registry == registry && near.https == https && *near.authority == *authority;
-        same.then(|| near.owner.upgrade()).flatten()
+        let near = near[ends.place()].as_ref()?;
+        let same = near.registry == registry && near.https == https;
+        (same && near.is_of(authority, ends))
+            .then(|| near.owner.upgrade())
+            .flatten()
     });
     found.ok().flatten().map(Handle::of)
 }
@@ -41,9 +51,11 @@ pub(super) fn keep(registry: usize, uri: &Uri, handle: &Handle) {
     let (Some((https, authority)), Some(owner)) = (key_of(uri), handle.downgrade()) else {
         return;
     };
+    let ends = Ends::of(authority);
     let new = Near {
         registry,
         https,
+        ends,
         authority: authority.into(),
         owner,
     };
@@ -52,7 +64,7 @@ pub(super) fn keep(registry: usize, uri: &Uri, handle: &Handle) {
         let before = near
             .try_borrow_mut()
             .ok()
-            .and_then(|mut near| near[place_of(authority)].replace(new));
+            .and_then(|mut near| near[ends.place()].replace(new));
         drop(before);
     });
 }
@@ -66,15 +78,37 @@ fn key_of(uri: &Uri) -> Option<(bool, &str)> {
     Some((https, uri.authority()?.as_str()))
 }
 
-/// Spreads what differs at either end: hosts of one domain, and ports of one host.
-fn place_of(authority: &str) -> usize {
-    let bytes = authority.as_bytes();
-    let (head, tail) = match (bytes.first_chunk(), bytes.last_chunk()) {
-        (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
-        _ => (short(bytes), 0),
-    };
-    let mixed = (head ^ tail.rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 60) as usize % PLACES
+impl Near {
+    #[inline]
+    fn is_of(&self, authority: &str, ends: Ends) -> bool {
+        self.ends == ends
+            && self.authority.len() == authority.len()
+            && (authority.len() <= 16 || *self.authority == *authority)
+    }
+}
+
+impl Ends {
+    #[inline]
+    fn of(authority: &str) -> Self {
+        let bytes = authority.as_bytes();
+        match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(head), Some(tail)) => Self {
+                head: u64::from_le_bytes(*head),
+                tail: u64::from_le_bytes(*tail),
+            },
+            _ => Self {
+                head: short(bytes),
+                tail: 0,
+            },
+        }
+    }
+
+    /// Spreads what differs at either end: hosts of one domain, and ports of one host.
+    #[inline]
+    fn place(self) -> usize {
+        let mixed = (self.head ^ self.tail.rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 60) as usize % PLACES
+    }
 }
 
 /// Of fewer than eight bytes.
@@ -83,4 +117,36 @@ fn short(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart_wherever_they_differ() {
+        let of = |name: &str| Near {
+            registry: 1,
+            https: true,
+            ends: Ends::of(name),
+            authority: name.into(),
+            owner: Weak::new(),
+        };
+        let mut names = vec!["".to_owned()];
+        for len in 1..40 {
+            let name = "a".repeat(len);
+            for at in 0..len {
+                let mut other = name.clone();
+                other.replace_range(at..=at, "b");
+                names.push(other);
+            }
+            names.push(name);
+        }
+        for (n, name) in names.iter().enumerate() {
+            let near = of(name);
+            for (m, other) in names.iter().enumerate() {
+                assert_eq!(near.is_of(other, Ends::of(other)), n == m, "{name} {other}");
+            }
+        }
+    }
 }
