@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use standpipe_core::{BoxError, Unread};
+use standpipe_core::Unread;
 
 use crate::label::ErrorType;
 use crate::watch::BodyWatch;
@@ -15,12 +15,14 @@ pin_project! {
     /// ended.
     ///
     /// A body that was complete with its head, because it is empty or a
-    /// [`standpipe_core::Body`] of bytes, has been counted already and is only passed through.
+    /// [`standpipe_core::Body`] of bytes, also under another `MetricsBody`, has been counted already and is
+    /// only passed through.
     ///
     /// # Errors
     ///
     /// The inner body's, unchanged. `error.type` is the kind of the [`standpipe_core::Error`] that it is,
-    /// or that a boxed error or a [`std::io::Error`] has among its sources; `_OTHER` for any other type.
+    /// or that a boxed error or a [`std::io::Error`] has among its sources; an error of any other type is
+    /// `_OTHER`, whatever its sources are.
     ///
     /// # Cancel safety
     ///
@@ -78,7 +80,7 @@ impl<B> MetricsBody<B> {
 
 impl<B> Body for MetricsBody<B>
 where
-    B: Body<Error: Into<BoxError> + 'static>,
+    B: Body<Error: 'static>,
 {
     type Data = B::Data;
     type Error = B::Error;
@@ -141,7 +143,7 @@ fn watch_frame<D: Buf, E: 'static>(
 /// that was read to its end has been counted by then.
 impl<B> Unread for MetricsBody<B>
 where
-    B: Unread<Error: Into<BoxError> + 'static>,
+    B: Unread<Error: 'static>,
 {
     fn unread(mut self, frames: VecDeque<Result<Frame<B::Data>, B::Error>>) -> Self {
         if let Some(watch) = &mut self.watch {

@@ -95,10 +95,10 @@ impl ErrorType {
                 Some(error)
             } else if let Some(error) = error.downcast_ref::<BoxError>() {
                 Some(error.as_ref())
+            } else if let Some(error) = error.downcast_ref::<io::Error>() {
+                Some(error)
             } else {
-                // What it was made of is no source of its own.
-                let error = error.downcast_ref::<io::Error>();
-                error.and_then(io::Error::get_ref).map(|error| error as _)
+                None
             };
         let found = error.and_then(Error::find);
         found.map_or(Self(0), |error| Self::of_kind(error.kind()))
@@ -251,7 +251,8 @@ mod tests {
         let reset = || Error::new(ErrorKind::StreamReset);
         let boxed = BoxError::from(reset());
         let wrapped = io::Error::other(reset());
-        for error in [&reset() as &dyn Any, &boxed, &wrapped] {
+        let both = BoxError::from(io::Error::other(reset()));
+        for error in [&reset() as &dyn Any, &boxed, &wrapped, &both] {
             assert_eq!(ErrorType::of_any(error).as_str(), "stream_reset");
         }
         let foreign = io::Error::from(io::ErrorKind::BrokenPipe);

@@ -8,7 +8,6 @@ use standpipe_core::BoxError;
 use tokio::time::Instant;
 use tower_service::Service;
 use tracing::Span;
-use tracing::level_filters::LevelFilter;
 
 use crate::host::HostRecorder;
 use crate::recorder::Scope;
@@ -98,7 +97,7 @@ impl Counting {
     /// None where nobody wants it.
     #[inline]
     fn span<B>(&self, request: &Request<B>) -> Option<Box<Span>> {
-        if self.scope == Scope::Request || span::LEVEL > LevelFilter::current() {
+        if self.scope == Scope::Request {
             return None;
         }
         let span = span::of_attempt(request, self.registry.secret_keys());

@@ -8,6 +8,7 @@ mod tests;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -232,14 +233,20 @@ impl Error {
         }
     }
 
-    /// The [`Error`] in `error` or in the chain of its sources.
+    /// The [`Error`] in `error` or in the chain of its sources, and of what an [`io::Error`] among them was
+    /// made of.
     pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(found) = error.downcast_ref() {
                 return Some(found);
             }
-            next = error.source();
+            // What an `io::Error` was made of is none of its sources.
+            let made_of = error.downcast_ref().and_then(io::Error::get_ref);
+            next = match made_of {
+                Some(inner) => Some(inner),
+                None => error.source(),
+            };
         }
         None
     }

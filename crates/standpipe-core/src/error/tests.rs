@@ -28,6 +28,8 @@ fn an_error_is_found_among_the_sources_of_a_foreign_one() {
     }
     let boxed: BoxError = Box::new(Wrapped(Error::new(ErrorKind::QueueFull)));
     assert_eq!(Error::from_boxed(boxed).kind(), ErrorKind::QueueFull);
+    let of_io = io::Error::other(Wrapped(Error::new(ErrorKind::QueueFull)));
+    assert_eq!(Error::find(&of_io).unwrap().kind(), ErrorKind::QueueFull);
     let foreign = Error::from_boxed("boom".into());
     assert_eq!(foreign.kind(), ErrorKind::Other);
     assert_eq!(foreign.source().unwrap().to_string(), "boom");

@@ -23,8 +23,8 @@ type Table = [AtomicU64; BUCKETS];
 /// A log-linear histogram of durations, within 12.5 % from 32 ns to 4.8 hours.
 ///
 /// Most hosts are asked seldom and answer alike: their few buckets are counted in place. A table is
-/// made when they do not suffice. What the few have counted stays there, so nothing has to be moved
-/// while others count.
+/// made when they do not suffice, and at once where a thread counts for itself. What the few have counted
+/// stays there, so nothing has to be moved while others count.
 #[derive(Debug)]
 pub(crate) struct Histogram {
     few: [AtomicU32; FEW],

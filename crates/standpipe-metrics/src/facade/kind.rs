@@ -1,6 +1,6 @@
 //! The handles that one kind of request uses, found at once.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use standpipe_core::sync::atomic::{AtomicU8, Ordering};
 
@@ -65,7 +65,7 @@ impl Set {
     }
 
     #[inline]
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(super) fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
@@ -74,7 +74,7 @@ impl Set {
         self.0 & other.0 == other.0
     }
 
-    pub(super) fn only(self, other: Self) -> Self {
+    pub(super) fn within(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
@@ -95,11 +95,21 @@ impl Set {
 pub(super) struct Handles {
     /// A [`Set`]: those that are there.
     made: AtomicU8,
-    gauge: OnceLock<Instrument>,
+    /// One for all kinds of requests that begin alike; none where the exporter panicked over it: then it is
+    /// not shifted at all, rather than one way alone.
+    gauge: Arc<OnceLock<Option<Instrument>>>,
     histograms: [OnceLock<Instrument>; 4],
 }
 
 impl Handles {
+    /// Those of requests that begin as `begin` has it.
+    pub(super) fn beside(begin: &Self) -> Self {
+        Self {
+            gauge: Arc::clone(&begin.gauge),
+            ..Self::default()
+        }
+    }
+
     #[inline]
     pub(super) fn has(&self, set: Set) -> bool {
         Set(self.made.load(Ordering::Acquire)).has(set)
@@ -109,25 +119,32 @@ impl Handles {
     /// runs outside of a cell's initialisation, so that it may come back here.
     #[cold]
     pub(super) fn make(&self, set: Set, make: impl Fn(Option<Measure>) -> Instrument) {
-        for which in [None].into_iter().chain(Measure::ALL.map(Some)) {
-            let (cell, bit) = match which {
-                None => (&self.gauge, Set::GAUGE),
-                Some(measure) => (&self.histograms[measure as usize], Set::of(measure)),
-            };
-            if !set.has(bit) {
-                continue;
+        if set.has(Set::GAUGE) {
+            if self.gauge.get().is_none() {
+                let _given_up = GiveUp(&self.gauge);
+                let _ = self.gauge.set(Some(make(None)));
             }
-            if cell.get().is_none() {
-                let _ = cell.set(make(which));
+            self.note(Set::GAUGE);
+        }
+        for measure in Measure::ALL {
+            if set.has(Set::of(measure)) {
+                let cell = &self.histograms[measure as usize];
+                if cell.get().is_none() {
+                    let _ = cell.set(make(Some(measure)));
+                }
+                self.note(Set::of(measure));
             }
-            self.made.fetch_or(bit.0, Ordering::Release);
         }
     }
 
-    /// Of the gauge, which was made.
+    fn note(&self, made: Set) {
+        self.made.fetch_or(made.0, Ordering::Release);
+    }
+
+    /// Of the gauge, if it was made.
     #[inline]
     pub(super) fn shift(&self, by: i32) {
-        if let Some(gauge) = self.gauge.get() {
+        if let Some(Some(gauge)) = self.gauge.get() {
             gauge.shift(f64::from(by));
         }
     }
@@ -136,6 +153,15 @@ impl Handles {
     #[inline]
     pub(super) fn histogram(&self, measure: Measure) -> Option<&Instrument> {
         self.histograms[measure as usize].get()
+    }
+}
+
+/// What was not made by its end is never made.
+struct GiveUp<'a>(&'a OnceLock<Option<Instrument>>);
+
+impl Drop for GiveUp<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.set(None);
     }
 }
 
@@ -165,6 +191,16 @@ impl Kind {
             word: error.or(strange.then_some(OTHER)),
             ..Self::begun(exchange)
         }
+    }
+
+    /// Those that have begun as these did; none for just those.
+    pub(super) fn begin(self) -> Option<Self> {
+        let begin = Self {
+            status: 0,
+            word: None,
+            ..self
+        };
+        (!begin.is(&self)).then_some(begin)
     }
 
     pub(super) fn key(&self, id: Id) -> Key {

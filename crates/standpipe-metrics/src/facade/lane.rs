@@ -4,11 +4,12 @@
 //! request wait for each other longer than all else takes. So of a busy host, what quick requests measure
 //! is kept with the thread that began them, and handed on together.
 //!
-//! Without a clock or a timer, nothing waits for long: of twice as many requests at the most as wait for
-//! their heads is something held, and each of these brings the next look. Streams that go on for minutes
+//! Without a clock or a timer, nothing waits for long. What is held stems from no more than twice as many
+//! requests as wait for their heads, and each of these brings the next look; streams that go on for minutes
 //! after it hold nothing back. The gauges, taken together, are behind by an eighth of those requests; and
 //! what a slow request measures goes out at once, with all that was held.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +28,9 @@ const SLOW: Duration = Duration::from_millis(100);
 pub(super) struct Lane {
     /// Begun here, without a head yet.
     under_way: u32,
-    /// None while it is handed on.
-    batch: Option<Box<Batch>>,
+    batch: Box<Batch>,
+    /// An empty one, to be filled while the other is handed on.
+    spare: Option<Box<Batch>>,
 }
 
 /// What is held.
@@ -50,7 +52,7 @@ struct Held {
 }
 
 impl Lane {
-    /// Whether one request more, or less, waits for its head.
+    /// Counts one request more, or less, that waits for its head.
     #[inline]
     pub(super) fn count(&mut self, reading: &Reading) {
         self.under_way = self.under_way.saturating_add_signed(reading.shift);
@@ -60,37 +62,37 @@ impl Lane {
     /// got all its handles.
     #[inline]
     pub(super) fn take_in(&mut self, kind: &Kind, reading: &Reading) -> bool {
-        let batch = self.batch.get_or_insert_default();
-        batch.take_in(kind, reading)
+        self.batch.take_in(kind, reading)
     }
 
     /// Makes a kind known.
     pub(super) fn add(&mut self, kind: Kind, handles: &Arc<Handles>) {
-        let batch = self.batch.get_or_insert_default();
-        if batch.find(&kind).is_none() {
-            batch.kinds.push(Held {
-                kind,
-                handles: Arc::clone(handles),
-                shifted: 0,
-                measured: Vec::new(),
-            });
-        }
+        self.batch.known(kind, handles);
     }
 
     /// All that is held, once it is time to hand it on; `took` is how long the request has taken which was
     /// taken in now.
     #[inline]
     pub(super) fn due(&mut self, took: Duration) -> Option<Box<Batch>> {
-        let batch = self.batch.as_ref()?;
+        let batch = &self.batch;
         let room = MOST.min(2 * self.under_way as usize);
         let behind = batch.shifted.unsigned_abs() > self.under_way / 8;
         let due = behind || batch.measured >= room || took >= SLOW;
-        self.batch.take_if(|batch| due && !batch.is_empty())
+        if !due || batch.is_empty() {
+            return None;
+        }
+        let next = self.spare.take().unwrap_or_default();
+        Some(mem::replace(&mut self.batch, next))
     }
 
-    /// Gives an empty one back, to be filled again.
-    pub(super) fn keep(&mut self, batch: Box<Batch>) {
-        self.batch.get_or_insert(batch);
+    /// Takes one back that was handed on. What is left in it, since the exporter panicked, is held on.
+    pub(super) fn keep(&mut self, mut handed_on: Box<Batch>) {
+        self.batch.take_over(&mut handed_on);
+        // Kinds that come once, such as a rare status, are not looked through for ever.
+        if handed_on.kinds.len() > MOST {
+            handed_on.kinds.clear();
+        }
+        self.spare = Some(handed_on);
     }
 }
 
@@ -119,35 +121,58 @@ impl Batch {
         true
     }
 
-    /// Hands all of it on: the exporter's code runs here.
+    fn known(&mut self, kind: Kind, handles: &Arc<Handles>) -> &mut Held {
+        let place = self.kinds.iter().position(|held| held.kind.is(&kind));
+        let place = place.unwrap_or_else(|| {
+            self.kinds.push(Held {
+                kind,
+                handles: Arc::clone(handles),
+                shifted: 0,
+                measured: Vec::new(),
+            });
+            self.kinds.len() - 1
+        });
+        &mut self.kinds[place]
+    }
+
+    fn take_over(&mut self, other: &mut Self) {
+        for left in &mut other.kinds {
+            if left.shifted != 0 || !left.measured.is_empty() {
+                self.measured += left.measured.len();
+                self.shifted += left.shifted;
+                let held = self.known(left.kind, &left.handles);
+                held.shifted += mem::take(&mut left.shifted);
+                held.measured.append(&mut left.measured);
+            }
+        }
+        other.measured = 0;
+        other.shifted = 0;
+    }
+
+    /// Hands all of it on: the exporter's code runs here. Should it panic, what this kind of request has
+    /// measured is lost, or the gauge that it panicked over is wrong; all else is left for the next time.
     pub(super) fn hand_on(&mut self) {
-        // First what adds up: should the exporter panic, single measurements are lost and no gauge is
-        // wrong for good.
         for held in &mut self.kinds {
             if held.shifted != 0 {
-                held.handles.shift(std::mem::take(&mut held.shifted));
+                held.handles.shift(mem::take(&mut held.shifted));
             }
         }
         self.kinds.iter_mut().for_each(Held::hand_on);
-        self.measured = 0;
-        self.shifted = 0;
-        // Kinds that come once, such as a rare status, are not looked through for ever.
-        if self.kinds.len() > MOST {
-            self.kinds.clear();
-        }
     }
 }
 
 impl Held {
     fn hand_on(&mut self) {
+        let mut measured = mem::take(&mut self.measured);
         for measure in Measure::ALL {
             let Some(histogram) = self.handles.histogram(measure) else {
                 continue;
             };
-            let values = self.measured.iter();
+            let values = measured.iter();
             let values = values.filter_map(|values| values.get(measure));
             values.for_each(|value| histogram.measure(value));
         }
-        self.measured.clear();
+        measured.clear();
+        self.measured = measured;
     }
 }

@@ -66,7 +66,7 @@ impl Reading {
     /// the gauge is right all the same.
     pub(super) fn parts(&self) -> [Self; 2] {
         let (mut gauge, mut rest) = (*self, *self);
-        gauge.values.set = self.values.set.only(Set::GAUGE);
+        gauge.values.set = self.values.set.within(Set::GAUGE);
         rest.values.set = self.values.set.without(Set::GAUGE);
         rest.shift = 0;
         [gauge, rest]
@@ -75,7 +75,7 @@ impl Reading {
     #[inline]
     fn move_gauge(&mut self, by: i32) {
         self.shift = by;
-        self.values.set = self.values.set.and(Set::GAUGE);
+        self.values.set = self.values.set.with(Set::GAUGE);
     }
 
     #[inline]
@@ -95,6 +95,6 @@ impl Reading {
     #[inline]
     fn put(&mut self, measure: Measure, value: f64) {
         self.values.of[measure as usize] = value;
-        self.values.set = self.values.set.and(Set::of(measure));
+        self.values.set = self.values.set.with(Set::of(measure));
     }
 }

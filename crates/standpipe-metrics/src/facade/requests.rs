@@ -1,12 +1,13 @@
 //! What is told of requests, on its way to the exporter's handles.
 
 use std::array;
+use std::mem;
 use std::sync::{Arc, OnceLock};
 
 use standpipe_core::sync::{Mutex, MutexGuard};
 
 use super::kind::{Handles, Kind, Measure, Set};
-use super::lane::Lane;
+use super::lane::{Batch, Lane};
 use super::lists::Lists;
 use super::reading::Reading;
 use super::series::Id;
@@ -81,11 +82,19 @@ impl Requests {
         kind: Kind,
         reading: &Reading,
     ) -> &Arc<Handles> {
-        let handles = self.kinds.get(&kind, Arc::default);
+        let handles = self.kinds.get(&kind, || self.new_handles(kind));
         if !handles.has(reading.values.set) {
             make_handles(handles, reading.values.set, table, exchange);
         }
         handles
+    }
+
+    /// Whatever the end of requests, their gauge is that of the begin.
+    fn new_handles(&self, kind: Kind) -> Arc<Handles> {
+        match kind.begin() {
+            None => Arc::default(),
+            Some(begin) => Arc::new(Handles::beside(self.kinds.get(&begin, Arc::default))),
+        }
     }
 
     #[inline]
@@ -101,7 +110,6 @@ impl Requests {
 fn make_handles(handles: &Handles, set: Set, table: &Table, exchange: &Exchange<'_>) {
     handles.make(set, |which| {
         let key = match (which, exchange.scope) {
-            // Whatever the end, the gauge is that of the begin.
             (None, Scope::Request) => Kind::begun(exchange).key(Id::ActiveCalls),
             (None, Scope::Attempt) => Kind::begun(exchange).key(Id::ActiveRequests),
             (Some(measure), scope) => Kind::of(exchange).key(measure.id(scope)),
@@ -115,9 +123,22 @@ fn make_handles(handles: &Handles, set: Set, table: &Table, exchange: &Exchange<
 fn let_go(lane: &Mutex<Lane>, mut held: MutexGuard<'_, Lane>, reading: &Reading) {
     let due = held.due(reading.took);
     drop(held);
-    if let Some(mut batch) = due {
-        batch.hand_on();
-        lane.lock().keep(batch);
+    if let Some(batch) = due {
+        let mut handing_on = HandingOn { lane, batch };
+        handing_on.batch.hand_on();
+    }
+}
+
+/// Gives the batch back, after a panic as well.
+struct HandingOn<'a> {
+    lane: &'a Mutex<Lane>,
+    batch: Box<Batch>,
+}
+
+impl Drop for HandingOn<'_> {
+    fn drop(&mut self) {
+        let batch = mem::take(&mut self.batch);
+        self.lane.lock().keep(batch);
     }
 }
 

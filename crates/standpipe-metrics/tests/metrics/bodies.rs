@@ -1,3 +1,4 @@
+use super::recorder::Seen;
 use super::*;
 use bytes::Bytes;
 use http_body::Body as _;
@@ -44,7 +45,8 @@ async fn the_head_and_the_end_of_the_body_are_two_series() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_breaks_off_is_counted_as_failed_with_what_came() {
-    let registry = Registry::new();
+    let seen = Seen::default();
+    let registry = Registry::builder().recorder(seen.clone()).build();
     let (mut sender, mut body) = streaming(&registry).await;
     sender.send_data(Bytes::from("half")).await.unwrap();
     body.frame().await.unwrap().unwrap();
@@ -55,6 +57,8 @@ async fn a_body_that_breaks_off_is_counted_as_failed_with_what_came() {
         ErrorKind::StreamReset
     );
     drop(body);
+    let told = seen.all().pop().unwrap();
+    assert_eq!(told, r#"body Request Some("stream_reset") 4"#);
     let metrics = registry.metrics().requests.clone();
     assert_consistent(&metrics);
     assert_eq!((metrics.bodies.failed, metrics.bodies.abandoned), (1, 0));

@@ -173,4 +173,12 @@ async fn a_url_without_a_host_counts_for_the_others() {
     }
     assert_eq!(registry.host_metrics("_OTHER").unwrap().requests.total, 3);
     assert_eq!(registry.metrics().hosts, 0);
+
+    // Nor when a thread knows the host of that name well.
+    for _ in 0..1_100 {
+        ask(&service, "http://a.b/200").await.unwrap();
+    }
+    ask(&service, "ftp://a.b/200").await.unwrap();
+    assert_eq!(registry.host_metrics("_OTHER").unwrap().requests.total, 4);
+    assert_eq!(registry.host_metrics("a.b").unwrap().requests.total, 1_100);
 }

@@ -3,6 +3,8 @@
 use super::facade::{histogram, number, parsed, registry_of, with_bounds};
 use super::*;
 
+use std::sync::Arc;
+
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusHandle, PrometheusRecorder};
 use prometheus_parse::Scrape;
@@ -175,8 +177,29 @@ async fn requests_that_are_dropped_leave_nothing_behind() {
     assert_eq!(durations(&scrape, ("error_type", "cancelled")), 100.0);
 }
 
-/// It panics when it is to make a histogram of requests that have failed with 503.
-struct Picky(PrometheusRecorder);
+/// An exporter that panics now and then.
+struct Picky {
+    to: PrometheusRecorder,
+    over: Over,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Over {
+    /// When it is to make a gauge.
+    Gauges,
+    /// When it is to make a histogram of requests that have failed with 503.
+    Histograms,
+    /// When it is to take a value into such a histogram.
+    Values,
+}
+
+struct Broken;
+
+impl metrics::HistogramFn for Broken {
+    fn record(&self, _: f64) {
+        panic!("over a value");
+    }
+}
 
 impl metrics::Recorder for Picky {
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
@@ -184,29 +207,40 @@ impl metrics::Recorder for Picky {
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
-        self.0.register_counter(key, metadata)
+        self.to.register_counter(key, metadata)
     }
 
     fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
-        self.0.register_gauge(key, metadata)
+        assert!(self.over != Over::Gauges, "over a gauge");
+        self.to.register_gauge(key, metadata)
     }
 
     fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
-        assert!(key.labels().all(|label| label.value() != "503"));
-        self.0.register_histogram(key, metadata)
+        let failed = key.labels().any(|label| label.value() == "503");
+        assert!(!failed || self.over != Over::Histograms, "over a histogram");
+        if failed && self.over == Over::Values {
+            return Histogram::from_arc(Arc::new(Broken));
+        }
+        self.to.register_histogram(key, metadata)
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_exporter_that_panics_over_a_series_leaves_no_request_under_way() {
-    let recorder = with_bounds().build_recorder();
-    let handle = recorder.handle();
-    let facade = MetricsFacade::with(Picky(recorder));
+/// For a host that is busy already.
+async fn with_picky(over: Over) -> (Registry, PrometheusHandle, Metrics<MockService>) {
+    let to = with_bounds().build_recorder();
+    let handle = to.handle();
+    let facade = MetricsFacade::with(Picky { to, over });
     let registry = Registry::builder().recorder(facade).build();
     let service = attempts(&registry, by_path());
     for _ in 0..BUSY {
         ask(&service, "https://a.b/200").await.unwrap();
     }
+    (registry, handle, service)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exporter_that_panics_over_a_series_leaves_no_request_under_way() {
+    let (registry, handle, service) = with_picky(Over::Histograms).await;
     for _ in 0..20 {
         ask(&service, "https://a.b/503").await.unwrap();
     }
@@ -215,6 +249,35 @@ async fn an_exporter_that_panics_over_a_series_leaves_no_request_under_way() {
     ask(&service, "https://a.b/200").await.unwrap();
     let count = durations(&scraped(&handle), OK);
     assert_eq!(count, (BUSY + 1) as f64, "nothing is under way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exporter_that_panics_over_a_value_loses_those_of_that_kind_alone() {
+    let (registry, handle, service) = with_picky(Over::Values).await;
+    let mut calls: Vec<_> = (0..100)
+        .flat_map(|_| ["https://a.b/503", "https://a.b/200"])
+        .map(|url| call(&service, url))
+        .collect();
+    while let Some(call) = calls.pop() {
+        call.await.unwrap();
+    }
+    // What was left by the last panic goes out with the next.
+    ask(&service, "https://a.b/200").await.unwrap();
+    assert!(registry.metrics().recorder_panics > 0);
+    let scrape = scraped(&handle);
+    assert_eq!(durations(&scrape, OK), (BUSY + 101) as f64);
+    assert_eq!(active(&scrape), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gauge_that_the_exporter_panics_over_is_not_shifted_one_way_alone() {
+    let (registry, handle, service) = with_picky(Over::Gauges).await;
+    ask(&service, "https://a.b/503").await.unwrap();
+    assert_eq!(registry.metrics().recorder_panics, 1, "asked for it once");
+    let scrape = scraped(&handle);
+    assert_eq!(durations(&scrape, OK), BUSY as f64);
+    let gauge = "http_client_active_requests";
+    assert!(!scrape.samples.iter().any(|found| found.metric == gauge));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -52,7 +52,8 @@ impl<O, H, T> PoolBuilder<O, H, T> {
     /// Keeps the quotas of each origin in the store that `store` gives for it, such as one on Redis
     /// for a whole fleet.
     ///
-    /// It is asked at an origin's first request, and again whenever the host's limits are made anew.
+    /// It is asked at an origin's first request, and again whenever the host's limits are made anew; where both
+    /// meet, what one of the calls gave is not used.
     #[must_use]
     pub fn rate_limit_store<S: Store>(
         mut self,

@@ -78,9 +78,9 @@ where
 
 /// A layer that a closure makes for each origin: `PerOrigin(|origin: &Origin| layer)`.
 ///
-/// The closure is asked at an origin's first request, again when the host's settings change, and once more
-/// where both meet or the settings change meanwhile: then what one of the calls gave is not used. What it
-/// counts or keeps should be found by the origin.
+/// The closure is asked at an origin's first request, also of one that was idle for long and forgotten, again
+/// when the host's settings change, and once more where both meet: then what one of the calls gave is not
+/// used. What it counts or keeps should be found by the origin.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PerOrigin<F>(pub F);
 
