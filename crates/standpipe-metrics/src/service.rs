@@ -97,7 +97,7 @@ impl Counting {
     /// None where nobody wants it.
     #[inline]
     fn span<B>(&self, request: &Request<B>) -> Option<Box<Span>> {
-        if self.scope == Scope::Request {
+        if self.scope == Scope::Request || !span::may_be_wanted() {
             return None;
         }
         let span = span::of_attempt(request, self.registry.secret_keys());

@@ -1,9 +1,12 @@
 //! The span of an attempt. Nothing is formatted, nor read from the request, unless a subscriber wants
 //! it. Numbers are `i64`, which `tracing-opentelemetry` takes as numbers.
 
+use std::sync::OnceLock;
+
 use http::response::Parts;
 use http::{Method, Request, StatusCode, Version};
 use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span, span};
 
 use crate::ResendCount;
@@ -15,6 +18,19 @@ const TARGET: &str = "standpipe";
 
 /// Its level: not made where no subscriber wants any of it.
 pub(crate) const LEVEL: Level = Level::INFO;
+
+/// Whether a subscriber wants any span of this level, or tracing's own feature `log` may write it without one.
+/// It saves the call of [`of_attempt`] where neither is so.
+#[inline]
+pub(crate) fn may_be_wanted() -> bool {
+    LEVEL <= LevelFilter::current() || tells_log()
+}
+
+/// A span that nobody wants has its metadata only if they are there for `log`.
+fn tells_log() -> bool {
+    static TELLS: OnceLock<bool> = OnceLock::new();
+    *TELLS.get_or_init(|| !span!(target: TARGET, Level::TRACE, "unwanted").is_none())
+}
 
 pub(crate) fn of_attempt<B>(request: &Request<B>, keys: &SecretKeys) -> Span {
     span!(
