@@ -191,9 +191,9 @@ impl Facts {
         // Of a request that got no answer it is not known how much of its body went out.
         let sent = self.status.and(request_bytes).unwrap_or(0);
         let (cells, owned) = self.host.cells();
-        cells.end(self.scope, class, took, sent, owned);
-        if let Some(bytes) = body {
-            cells.end_body(self.scope, Ending::Complete, took, bytes, owned);
+        match body {
+            None => cells.end(self.scope, class, took, sent, owned),
+            Some(bytes) => cells.end_whole(self.scope, class, took, (sent, bytes), owned),
         }
         self.tell(|record| {
             let ended = Event::Ended {

@@ -45,7 +45,7 @@ const ENDINGS: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Cells {
     tallies: [Tally; 2],
-    /// Those of each tally's two histograms.
+    /// Those of each tally's histograms.
     tables: Tables,
     reused: AtomicU64,
 }
@@ -78,6 +78,33 @@ impl Cells {
             add(&tally.bytes_out, bytes_out, owned);
         }
         add(&tally.ended[class as usize], 1, owned);
+    }
+
+    /// Counts the end of a request whose response body came with the head.
+    #[inline]
+    pub(crate) fn end_whole(
+        &self,
+        scope: Scope,
+        class: Class,
+        took: Took,
+        (bytes_out, bytes_in): (u64, u64),
+        owned: bool,
+    ) {
+        if !owned {
+            self.end(scope, class, took, bytes_out, owned);
+            return self.end_body(scope, Ending::Complete, took, bytes_in, owned);
+        }
+        let tally = &self.tallies[scope as usize];
+        add(&tally.whole_nanos, took.nanos, owned);
+        self.tables.record(took, owned, whole_of(scope));
+        if bytes_out > 0 {
+            add(&tally.bytes_out, bytes_out, owned);
+        }
+        if bytes_in > 0 {
+            add(&tally.bytes_in, bytes_in, owned);
+        }
+        add(&tally.ended[class as usize], 1, owned);
+        add(&tally.bodies[Ending::Complete as usize], 1, owned);
     }
 
     /// Counts the end of a response body.
@@ -113,11 +140,15 @@ impl Cells {
 }
 
 fn head_of(scope: Scope) -> usize {
-    2 * scope as usize
+    3 * scope as usize
 }
 
 fn end_of(scope: Scope) -> usize {
-    2 * scope as usize + 1
+    3 * scope as usize + 1
+}
+
+fn whole_of(scope: Scope) -> usize {
+    3 * scope as usize + 2
 }
 
 /// The counters of one kind.
@@ -132,6 +163,9 @@ struct Tally {
     bytes_out: AtomicU64,
     head: Histogram,
     end: Histogram,
+    /// Of heads with which all of the body came, where a thread counts for itself: what would be counted
+    /// twice, as a head and as an end. It has a table alone.
+    whole_nanos: AtomicU64,
 }
 
 impl Tally {
@@ -146,6 +180,7 @@ impl Tally {
             bytes_out: AtomicU64::new(0),
             head: Histogram::new(),
             end: Histogram::new(),
+            whole_nanos: AtomicU64::new(0),
         }
     }
 }
@@ -201,10 +236,16 @@ impl Sums {
         for cells in all() {
             let tally = &cells.tallies[scope as usize];
             self.started += tally.started.load(Ordering::Acquire);
+            for sum in [&mut self.head_nanos, &mut self.end_nanos] {
+                add_up(sum, &tally.whole_nanos);
+            }
             add_up(&mut self.head_nanos, &tally.head_nanos);
             add_up(&mut self.end_nanos, &tally.end_nanos);
             add_up(&mut self.bytes_in, &tally.bytes_in);
             add_up(&mut self.bytes_out, &tally.bytes_out);
+            for sum in [&mut self.head, &mut self.end] {
+                sum.add_table(&cells.tables, whole_of(scope));
+            }
             self.head.add(&tally.head, &cells.tables, head_of(scope));
             self.end.add(&tally.end, &cells.tables, end_of(scope));
         }

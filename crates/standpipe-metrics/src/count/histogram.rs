@@ -30,10 +30,10 @@ pub(crate) struct Histogram {
     few: [AtomicU32; FEW],
 }
 
-/// The tables of up to four histograms, each made on first use.
+/// Six tables, each made on first use.
 #[derive(Debug)]
 pub(crate) struct Tables {
-    made: OnceLock<Box<[OnceLock<Box<Table>>; 4]>>,
+    made: OnceLock<Box<[OnceLock<Box<Table>>; 6]>>,
 }
 
 /// How long something took, with its bucket.
@@ -70,6 +70,13 @@ impl Tables {
         Some(&**self.made.get()?[which].get()?)
     }
 
+    /// Counts a value in the table number `which`.
+    #[inline]
+    pub(super) fn record(&self, took: Took, owned: bool, which: usize) {
+        let table = self.get(which).unwrap_or_else(|| self.make(which));
+        add(&table[took.bucket], 1, owned);
+    }
+
     #[cold]
     fn make(&self, which: usize) -> &Table {
         let made = self.made.get_or_init(Box::default);
@@ -87,14 +94,11 @@ impl Histogram {
     /// Counts a value, in the table number `which` if there is one.
     #[inline]
     pub(super) fn record(&self, took: Took, owned: bool, tables: &Tables, which: usize) {
-        let bucket = took.bucket;
-        let table = match tables.get(which) {
-            Some(table) => table,
-            // A thread has counters of its own for busy hosts alone.
-            None if !owned && self.record_among_few(bucket) => return,
-            None => tables.make(which),
-        };
-        add(&table[bucket], 1, owned);
+        // A thread has counters of its own for busy hosts alone.
+        let few = !owned && tables.get(which).is_none() && self.record_among_few(took.bucket);
+        if !few {
+            tables.record(took, owned, which);
+        }
     }
 
     #[inline(never)]
@@ -143,6 +147,10 @@ impl Distribution {
                 self.counts[(word >> TAG) as usize - 1] += count;
             }
         }
+        self.add_table(tables, which);
+    }
+
+    pub(super) fn add_table(&mut self, tables: &Tables, which: usize) {
         let table = tables.get(which).into_iter().flatten();
         for (sum, count) in self.counts.iter_mut().zip(table) {
             *sum += count.load(Ordering::Acquire);

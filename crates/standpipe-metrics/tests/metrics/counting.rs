@@ -164,6 +164,29 @@ async fn it_is_ready_when_the_inner_service_is_and_calls_the_ready_one() {
     assert_eq!(registry.metrics().requests.total, 3);
 }
 
+/// From then on a thread counts for itself, and what has its body with its head in one place.
+#[tokio::test(start_paused = true)]
+async fn the_times_of_a_busy_host_are_those_to_the_head_and_to_the_end() {
+    let registry = Registry::new();
+    let service = counted(&registry, by_path());
+    for _ in 0..1_100 {
+        ask(&service, "https://a.b/200").await.unwrap();
+    }
+    for _ in 0..3_300 {
+        ask(&service, "https://a.b/200/2").await.unwrap();
+    }
+    let requests = registry.metrics().requests.clone();
+    for latency in [requests.latency, requests.latency_to_end] {
+        assert_eq!(latency.average, Duration::from_millis(1_500));
+        let p50 = latency.p50.as_secs_f64();
+        assert!((1.75..=2.25).contains(&p50), "{p50}");
+    }
+    assert_eq!(
+        (requests.bodies.complete, requests.bytes_in),
+        (4_400, 22_000)
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_url_without_a_host_counts_for_the_others() {
     let registry = Registry::new();
