@@ -31,41 +31,19 @@ pub struct UrlTemplate(pub &'static str);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ErrorType(u8);
 
-const KINDS: [&str; 33] = [
-    OTHER,
-    "cancelled",
-    "config",
-    "invalid_request",
-    "unsupported_scheme",
-    "acquire_timeout",
-    "queue_full",
-    "dns",
-    "dns_timeout",
-    "connect",
-    "connect_timeout",
-    "proxy",
-    "tls",
-    "tls_timeout",
-    "write_timeout",
-    "response_timeout",
-    "body_idle_timeout",
-    "attempt_timeout",
-    "deadline_exceeded",
-    "connection_closed",
-    "stream_reset",
-    "protocol",
-    "request_body",
-    "body_too_large",
-    "decode",
-    "redirect",
-    "too_many_redirects",
-    "status",
-    "circuit_open",
-    "rate_limited",
-    "shutdown",
-    "runtime",
-    "other",
-];
+/// What is no error's kind stands before those that are.
+const BEFORE: [&str; 2] = [OTHER, "cancelled"];
+
+const KINDS: [&str; BEFORE.len() + ErrorKind::EACH.len()] = {
+    let mut words = [BEFORE[0]; BEFORE.len() + ErrorKind::EACH.len()];
+    words[1] = BEFORE[1];
+    let mut kind = 0;
+    while kind < ErrorKind::EACH.len() {
+        words[BEFORE.len() + kind] = ErrorKind::EACH[kind].as_str();
+        kind += 1;
+    }
+    words
+};
 
 impl ErrorType {
     pub(crate) const COUNT: usize = KINDS.len();
@@ -100,7 +78,10 @@ impl ErrorType {
             } else {
                 None
             };
-        let found = error.and_then(Error::find);
+        // What an `io::Error` was made of is none of its sources.
+        let made_of = error.and_then(|error| error.downcast_ref::<io::Error>()?.get_ref());
+        let made_of = made_of.map(|error| error as _);
+        let found = made_of.or(error).and_then(Error::find);
         found.map_or(Self(0), |error| Self::of_kind(error.kind()))
     }
 
@@ -119,18 +100,10 @@ impl ErrorType {
 
     /// Whether this client refused by itself, without asking the peer.
     pub(crate) fn is_rejection(self) -> bool {
-        matches!(
-            self.as_str(),
-            "config"
-                | "invalid_request"
-                | "unsupported_scheme"
-                | "acquire_timeout"
-                | "queue_full"
-                | "circuit_open"
-                | "rate_limited"
-                | "shutdown"
-                | "runtime"
-        )
+        let kind = self.index().checked_sub(BEFORE.len());
+        let kind = kind.map(|place| ErrorKind::EACH[place]);
+        // What the caller's own body does is no refusal of this client's.
+        kind.is_some_and(|kind| kind.is_local() && kind != ErrorKind::RequestBody)
     }
 }
 
@@ -187,56 +160,21 @@ impl Methods {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
-    /// One of each kind; the list of words has to know them all.
     #[test]
     fn every_kind_of_error_has_its_own_word() {
-        let waited = ErrorKind::AcquireTimeout {
-            waited: Duration::ZERO,
-            in_use: 0,
-            limit: 0,
-        };
-        let kinds = [
-            ErrorKind::Config,
-            ErrorKind::InvalidRequest,
-            ErrorKind::UnsupportedScheme,
-            waited,
-            ErrorKind::QueueFull,
-            ErrorKind::Dns,
-            ErrorKind::DnsTimeout,
-            ErrorKind::Connect,
-            ErrorKind::ConnectTimeout,
-            ErrorKind::Proxy,
-            ErrorKind::Tls,
-            ErrorKind::TlsTimeout,
-            ErrorKind::WriteTimeout,
-            ErrorKind::ResponseTimeout,
-            ErrorKind::BodyIdleTimeout,
-            ErrorKind::AttemptTimeout,
-            ErrorKind::DeadlineExceeded,
-            ErrorKind::ConnectionClosed,
-            ErrorKind::StreamReset,
-            ErrorKind::Protocol,
-            ErrorKind::RequestBody,
-            ErrorKind::BodyTooLarge { limit: 0 },
-            ErrorKind::Decode,
-            ErrorKind::Redirect,
-            ErrorKind::TooManyRedirects { limit: 0 },
-            ErrorKind::Status(http::StatusCode::OK),
-            ErrorKind::CircuitOpen,
-            ErrorKind::RateLimited,
-            ErrorKind::Shutdown,
-            ErrorKind::Runtime,
-            ErrorKind::Other,
-        ];
-        assert_eq!(kinds.len() + 2, KINDS.len());
-        for kind in kinds {
-            let error = ErrorType::of_kind(kind);
-            assert_eq!(error.as_str(), kind.as_str());
-            // What the caller's own body does is no refusal of this client's.
-            let local = kind.is_local() && kind != ErrorKind::RequestBody;
-            assert_eq!(error.is_rejection(), local, "{kind:?}");
+        for kind in ErrorKind::EACH {
+            assert_eq!(ErrorType::of_kind(kind).as_str(), kind.as_str());
+        }
+        let refused: Vec<_> = ErrorType::all()
+            .filter(|word| word.is_rejection())
+            .collect();
+        assert_eq!(refused.len(), 11);
+        for kind in [ErrorKind::QueueFull, ErrorKind::AddressRefused] {
+            assert!(refused.contains(&ErrorType::of_kind(kind)), "{kind:?}");
+        }
+        for kind in [ErrorKind::RequestBody, ErrorKind::Connect] {
+            assert!(!refused.contains(&ErrorType::of_kind(kind)), "{kind:?}");
         }
     }
 

@@ -26,10 +26,15 @@ pub(crate) fn may_be_wanted() -> bool {
     LEVEL <= LevelFilter::current() || tells_log()
 }
 
-/// A span that nobody wants has its metadata only if they are there for `log`.
+/// A span that nobody wants has its metadata only if that is there for `log`.
 fn tells_log() -> bool {
     static TELLS: OnceLock<bool> = OnceLock::new();
-    *TELLS.get_or_init(|| !span!(target: TARGET, Level::TRACE, "unwanted").is_none())
+    if let Some(tells) = TELLS.get() {
+        return *tells;
+    }
+    // Outside of the cell's initialisation: a logger may come back here.
+    let tells = !span!(target: TARGET, Level::TRACE, "unwanted").is_none();
+    *TELLS.get_or_init(|| tells)
 }
 
 pub(crate) fn of_attempt<B>(request: &Request<B>, keys: &SecretKeys) -> Span {

@@ -116,8 +116,59 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// One of each kind, with figures of zero, in the order of their definition: for tables by kind.
+    #[doc(hidden)]
+    pub const EACH: [Self; 39] = [
+        Self::Config,
+        Self::InvalidRequest,
+        Self::UnsupportedScheme,
+        Self::AcquireTimeout {
+            waited: Duration::ZERO,
+            in_use: 0,
+            limit: 0,
+        },
+        Self::QueueFull,
+        Self::Dns,
+        Self::DnsNotFound,
+        Self::DnsTimeout,
+        Self::Connect,
+        Self::ConnectTimeout,
+        Self::LocalConnect,
+        Self::AddressRefused,
+        Self::Proxy,
+        Self::Tls,
+        Self::TlsTimeout,
+        Self::WriteTimeout,
+        Self::ResponseTimeout,
+        Self::BodyIdleTimeout,
+        Self::AttemptTimeout,
+        Self::DeadlineExceeded,
+        Self::ConnectionClosed,
+        Self::StreamReset,
+        Self::Protocol,
+        Self::RequestBody,
+        Self::BodyTooLarge { limit: 0 },
+        Self::Decode,
+        Self::LineTooLong { limit: 0 },
+        Self::EventTooLarge { limit: 0 },
+        Self::StreamIdle {
+            bytes: 0,
+            events: 0,
+        },
+        Self::StreamIncomplete { events: 0 },
+        Self::StreamError,
+        Self::Redirect,
+        Self::TooManyRedirects { limit: 0 },
+        Self::Status(http::StatusCode::INTERNAL_SERVER_ERROR),
+        Self::CircuitOpen,
+        Self::RateLimited,
+        Self::Shutdown,
+        Self::Runtime,
+        Self::Other,
+    ];
+
     /// The kind as a short constant word, fit for a label.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Config => "config",
             Self::InvalidRequest => "invalid_request",

@@ -8,7 +8,6 @@ mod tests;
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -233,20 +232,14 @@ impl Error {
         }
     }
 
-    /// The [`Error`] in `error` or in the chain of its sources, and of what an [`io::Error`] among them was
-    /// made of.
+    /// The [`Error`] in `error` or in the chain of its sources.
     pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(found) = error.downcast_ref() {
                 return Some(found);
             }
-            // What an `io::Error` was made of is none of its sources.
-            let made_of = error.downcast_ref().and_then(io::Error::get_ref);
-            next = match made_of {
-                Some(inner) => Some(inner),
-                None => error.source(),
-            };
+            next = error.source();
         }
         None
     }

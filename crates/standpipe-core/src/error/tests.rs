@@ -28,8 +28,6 @@ fn an_error_is_found_among_the_sources_of_a_foreign_one() {
     }
     let boxed: BoxError = Box::new(Wrapped(Error::new(ErrorKind::QueueFull)));
     assert_eq!(Error::from_boxed(boxed).kind(), ErrorKind::QueueFull);
-    let of_io = io::Error::other(Wrapped(Error::new(ErrorKind::QueueFull)));
-    assert_eq!(Error::find(&of_io).unwrap().kind(), ErrorKind::QueueFull);
     let foreign = Error::from_boxed("boom".into());
     assert_eq!(foreign.kind(), ErrorKind::Other);
     assert_eq!(foreign.source().unwrap().to_string(), "boom");
@@ -133,4 +131,52 @@ fn each_question_has_the_kinds_it_is_about() {
             .with_phase(Phase::Body)
             .is_body()
     );
+}
+
+/// A new kind fails to compile here until it has its place.
+#[test]
+fn each_kind_is_in_the_list_once() {
+    let place = |kind: ErrorKind| match kind {
+        ErrorKind::Config => 0,
+        ErrorKind::InvalidRequest => 1,
+        ErrorKind::UnsupportedScheme => 2,
+        ErrorKind::AcquireTimeout { .. } => 3,
+        ErrorKind::QueueFull => 4,
+        ErrorKind::Dns => 5,
+        ErrorKind::DnsNotFound => 6,
+        ErrorKind::DnsTimeout => 7,
+        ErrorKind::Connect => 8,
+        ErrorKind::ConnectTimeout => 9,
+        ErrorKind::LocalConnect => 10,
+        ErrorKind::AddressRefused => 11,
+        ErrorKind::Proxy => 12,
+        ErrorKind::Tls => 13,
+        ErrorKind::TlsTimeout => 14,
+        ErrorKind::WriteTimeout => 15,
+        ErrorKind::ResponseTimeout => 16,
+        ErrorKind::BodyIdleTimeout => 17,
+        ErrorKind::AttemptTimeout => 18,
+        ErrorKind::DeadlineExceeded => 19,
+        ErrorKind::ConnectionClosed => 20,
+        ErrorKind::StreamReset => 21,
+        ErrorKind::Protocol => 22,
+        ErrorKind::RequestBody => 23,
+        ErrorKind::BodyTooLarge { .. } => 24,
+        ErrorKind::Decode => 25,
+        ErrorKind::LineTooLong { .. } => 26,
+        ErrorKind::EventTooLarge { .. } => 27,
+        ErrorKind::StreamIdle { .. } => 28,
+        ErrorKind::StreamIncomplete { .. } => 29,
+        ErrorKind::StreamError => 30,
+        ErrorKind::Redirect => 31,
+        ErrorKind::TooManyRedirects { .. } => 32,
+        ErrorKind::Status(_) => 33,
+        ErrorKind::CircuitOpen => 34,
+        ErrorKind::RateLimited => 35,
+        ErrorKind::Shutdown => 36,
+        ErrorKind::Runtime => 37,
+        ErrorKind::Other => 38,
+    };
+    let places: Vec<usize> = ErrorKind::EACH.into_iter().map(place).collect();
+    assert!(places.into_iter().eq(0..39));
 }

@@ -163,8 +163,8 @@ struct Tally {
     bytes_out: AtomicU64,
     head: Histogram,
     end: Histogram,
-    /// Of heads with which all of the body came, where a thread counts for itself: what would be counted
-    /// twice, as a head and as an end. It has a table alone.
+    /// Of heads with which all of the body came, in a thread's own set: they count as heads and as ends, in
+    /// one place. Their histogram is a table alone.
     whole_nanos: AtomicU64,
 }
 

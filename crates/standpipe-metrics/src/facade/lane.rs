@@ -6,8 +6,8 @@
 //!
 //! Without a clock or a timer, nothing waits for long. What is held stems from no more than twice as many
 //! requests as wait for their heads, and each of these brings the next look; streams that go on for minutes
-//! after it hold nothing back. The gauges, taken together, are behind by an eighth of those requests; and
-//! what a slow request measures goes out at once, with all that was held.
+//! after it hold nothing back. The gauges, taken together, are behind by an eighth of those requests at
+//! the most; and what a slow request measures goes out at once, with all that was held.
 
 use std::mem;
 use std::sync::Arc;
@@ -85,7 +85,8 @@ impl Lane {
         Some(mem::replace(&mut self.batch, next))
     }
 
-    /// Takes one back that was handed on. What is left in it, since the exporter panicked, is held on.
+    /// Takes one back that was handed on. What is left in it because the exporter panicked stays held, up to
+    /// a bound: an exporter may panic each time.
     pub(super) fn keep(&mut self, mut handed_on: Box<Batch>) {
         self.batch.take_over(&mut handed_on);
         // Kinds that come once, such as a rare status, are not looked through for ever.
@@ -138,6 +139,7 @@ impl Batch {
     fn take_over(&mut self, other: &mut Self) {
         for left in &mut other.kinds {
             if left.shifted != 0 || !left.measured.is_empty() {
+                left.measured.truncate(MOST.saturating_sub(self.measured));
                 self.measured += left.measured.len();
                 self.shifted += left.shifted;
                 let held = self.known(left.kind, &left.handles);
@@ -149,7 +151,7 @@ impl Batch {
         other.shifted = 0;
     }
 
-    /// Hands all of it on: the exporter's code runs here. Should it panic, what this kind of request has
+    /// Hands all of it on: the exporter's code runs here. Should it panic, what the requests of one kind have
     /// measured is lost, or the gauge that it panicked over is wrong; all else is left for the next time.
     pub(super) fn hand_on(&mut self) {
         for held in &mut self.kinds {

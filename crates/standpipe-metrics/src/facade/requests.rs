@@ -1,7 +1,7 @@
 //! What is told of requests, on its way to the exporter's handles.
 
 use std::array;
-use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock};
 
 use standpipe_core::sync::{Mutex, MutexGuard};
@@ -65,12 +65,21 @@ impl Requests {
             return let_go(lane, held, reading);
         }
         drop(held);
+        let mut panicked = None;
         for part in reading.parts() {
-            let handles = self.handles(table, exchange, kind, &part);
-            let mut held = lane.lock();
-            held.add(kind, handles);
-            held.take_in(&kind, &part);
-            let_go(lane, held, &part);
+            let made = || self.handles(table, exchange, kind, &part);
+            match catch_unwind(AssertUnwindSafe(made)) {
+                Ok(handles) => {
+                    let mut held = lane.lock();
+                    held.add(kind, handles);
+                    held.take_in(&kind, &part);
+                }
+                Err(panic) => panicked = Some(panic),
+            }
+        }
+        let_go(lane, lane.lock(), reading);
+        if let Some(panic) = panicked {
+            resume_unwind(panic);
         }
     }
 
@@ -124,21 +133,27 @@ fn let_go(lane: &Mutex<Lane>, mut held: MutexGuard<'_, Lane>, reading: &Reading)
     let due = held.due(reading.took);
     drop(held);
     if let Some(batch) = due {
-        let mut handing_on = HandingOn { lane, batch };
-        handing_on.batch.hand_on();
+        let mut handing_on = HandingOn {
+            lane,
+            batch: Some(batch),
+        };
+        if let Some(batch) = &mut handing_on.batch {
+            batch.hand_on();
+        }
     }
 }
 
 /// Gives the batch back, after a panic as well.
 struct HandingOn<'a> {
     lane: &'a Mutex<Lane>,
-    batch: Box<Batch>,
+    batch: Option<Box<Batch>>,
 }
 
 impl Drop for HandingOn<'_> {
     fn drop(&mut self) {
-        let batch = mem::take(&mut self.batch);
-        self.lane.lock().keep(batch);
+        if let Some(batch) = self.batch.take() {
+            self.lane.lock().keep(batch);
+        }
     }
 }
 

@@ -164,7 +164,8 @@ async fn it_is_ready_when_the_inner_service_is_and_calls_the_ready_one() {
     assert_eq!(registry.metrics().requests.total, 3);
 }
 
-/// From then on a thread counts for itself, and what has its body with its head in one place.
+/// Of a host that is busy, each thread counts for itself, and a head with which all of its body came in one
+/// place.
 #[tokio::test(start_paused = true)]
 async fn the_times_of_a_busy_host_are_those_to_the_head_and_to_the_end() {
     let registry = Registry::new();
@@ -177,6 +178,7 @@ async fn the_times_of_a_busy_host_are_those_to_the_head_and_to_the_end() {
     }
     let requests = registry.metrics().requests.clone();
     for latency in [requests.latency, requests.latency_to_end] {
+        assert_eq!(latency.count, 4_400);
         assert_eq!(latency.average, Duration::from_millis(1_500));
         let p50 = latency.p50.as_secs_f64();
         assert!((1.75..=2.25).contains(&p50), "{p50}");

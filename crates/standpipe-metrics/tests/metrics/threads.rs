@@ -101,6 +101,7 @@ fn finish<F: Future + Unpin>(receiver: &mpsc::Receiver<F>, n: u64) {
 fn threads_beyond_those_with_counters_of_their_own_are_counted_too() {
     let registry = Registry::new();
     let barrier = std::sync::Barrier::new(80);
+    let _all = NUMBERS.blocking_write();
     std::thread::scope(|scope| {
         for _ in 0..80 {
             scope.spawn(|| {

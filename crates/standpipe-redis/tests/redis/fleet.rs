@@ -119,7 +119,7 @@ fn assert_within(when: &str, admitted: &[usize], quota: f64, range: RangeInclusi
     );
 }
 
-/// When a process got no processor though it should, and for how long, in milliseconds.
+/// When a process got no processor though it should have, and for how long, in milliseconds.
 #[derive(Default)]
 struct Stalls(Arc<Mutex<Vec<(u64, u64)>>>);
 
