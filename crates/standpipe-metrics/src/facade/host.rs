@@ -42,7 +42,7 @@ impl HostRecord for FacadeHost {
                 if exchange.error.is_none() && body.error.is_none() =>
             {
                 let both = [ended, body_ended];
-                self.requests.record_both(&self.table, exchange, both);
+                self.requests.record(&self.table, exchange, &both);
             }
             _ => {
                 self.record(ended);
@@ -56,7 +56,7 @@ impl HostRecord for FacadeHost {
             Event::Started(exchange)
             | Event::Ended { exchange, .. }
             | Event::BodyEnded { exchange, .. } => {
-                self.requests.record(&self.table, exchange, event);
+                self.requests.record(&self.table, exchange, &[event]);
             }
             _ => self.record_other(event),
         }

@@ -29,24 +29,11 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// Records an event of a request.
+    /// Records an event of a request, or two that came together, of which neither has an error then.
     #[inline]
-    pub(super) fn record(&self, table: &Table, exchange: &Exchange<'_>, event: &Event<'_>) {
+    pub(super) fn record(&self, table: &Table, exchange: &Exchange<'_>, events: &[&Event<'_>]) {
         let mut reading = Reading::default();
-        reading.read(event);
-        self.take_in(table, exchange, &reading);
-    }
-
-    /// Records two events of one request that came together, and of which neither has an error.
-    #[inline]
-    pub(super) fn record_both(
-        &self,
-        table: &Table,
-        exchange: &Exchange<'_>,
-        events: [&Event<'_>; 2],
-    ) {
-        let mut reading = Reading::default();
-        events.into_iter().for_each(|event| reading.read(event));
+        events.iter().for_each(|event| reading.read(event));
         self.take_in(table, exchange, &reading);
     }
 
@@ -65,6 +52,19 @@ impl Requests {
             return let_go(lane, held, reading);
         }
         drop(held);
+        self.make_known(table, exchange, kind, lane, reading);
+    }
+
+    /// Takes in what needs handles that are yet to be made.
+    #[cold]
+    fn make_known(
+        &self,
+        table: &Table,
+        exchange: &Exchange<'_>,
+        kind: Kind,
+        lane: &Mutex<Lane>,
+        reading: &Reading,
+    ) {
         let mut panicked = None;
         for part in reading.parts() {
             let made = || self.handles(table, exchange, kind, &part);
